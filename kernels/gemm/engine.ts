@@ -1,0 +1,85 @@
+// This module is browser compatible.
+/** What the CPU's fast paths are given: shared memory, matrix products and convolutions in SIMD. */
+
+import type { NumberArray } from "../kernel.ts";
+
+/** `C[M, N] = op(A)[M, K] · op(B)[K, N] + bias + beta · C`, row-major, repeated `batch` times. */
+export interface GemmArguments {
+  readonly a: NumberArray;
+  readonly b: NumberArray;
+  readonly c: NumberArray;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+  /** A is stored [K, M]. Default false: [M, K]. */
+  readonly transposeA?: boolean;
+  /** B is stored [N, K]. Default false: [K, N]. */
+  readonly transposeB?: boolean;
+  /** Elements from one stored row to the next. Defaults: the row's own length. */
+  readonly lda?: number;
+  readonly ldb?: number;
+  readonly ldc?: number;
+  /** Elements before the first one used. Default 0. */
+  readonly offsetA?: number;
+  readonly offsetB?: number;
+  readonly offsetC?: number;
+  /** Products in the batch, and elements from one to the next. Defaults 1 and 0 (0 = shared by all). */
+  readonly batch?: number;
+  readonly strideA?: number;
+  readonly strideB?: number;
+  readonly strideC?: number;
+  /** 0 overwrites C (whatever it held, NaN included), 1 adds to it. Default 0. */
+  readonly beta?: 0 | 1;
+  /** Added to every row: [N]. */
+  readonly bias?: NumberArray;
+}
+
+/** Shapes of a convolution. Images NHWC, weights [kh, kw, Cin / groups, Cout]. */
+export interface ConvShape {
+  readonly batch: number;
+  readonly inHeight: number;
+  readonly inWidth: number;
+  readonly inChannels: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+  readonly outChannels: number;
+  readonly kernelHeight: number;
+  readonly kernelWidth: number;
+  readonly stride: number;
+  readonly padding: number;
+  readonly groups: number;
+}
+
+/** SIMD compute on a pool of threads over one shared memory. All arrays are views of that memory. */
+export interface CpuEngine {
+  /** The memory that every array given to the engine lives in. */
+  readonly memory: WebAssembly.Memory;
+  /** Threads that compute, this one included. */
+  readonly threads: number;
+  /** What computes, for the device line: "relaxed SIMD 6×8, 2 threads". */
+  readonly description: string;
+  gemm(args: GemmArguments): void;
+  /** y [B, oh, ow, Cout] = x [B, ih, iw, Cin] ⋆ weight (+ bias [Cout]), then ReLU where asked. */
+  conv2d(
+    buffers: { x: NumberArray; weight: NumberArray; y: NumberArray; bias?: NumberArray },
+    shape: ConvShape,
+    options?: { relu?: boolean },
+  ): void;
+  /** dX [B, ih, iw, Cin] from dY [B, oh, ow, Cout] and weight. */
+  conv2dBackwardInput(
+    buffers: { dY: NumberArray; weight: NumberArray; dX: NumberArray },
+    shape: ConvShape,
+  ): void;
+  /** dWeight [kh, kw, Cin / groups, Cout] from x and dY. */
+  conv2dBackwardWeight(
+    buffers: { x: NumberArray; dY: NumberArray; dWeight: NumberArray },
+    shape: ConvShape,
+  ): void;
+  /**
+   * Runs a SIMD loop of the module over `count` items, split between the threads in chunks of whole `grain`s.
+   * Addresses in bytes. The functions are listed in `kernels/gemm/loops.ts`.
+   */
+  loop(name: string, count: number, args: readonly number[], grain?: number): void;
+  /** Ends the pool. The memory stays readable. */
+  close(): void;
+}
