@@ -58,6 +58,16 @@ export interface CpuEngine {
   readonly threads: number;
   /** What computes, for the device line: "relaxed SIMD 6×8, 2 threads". */
   readonly description: string;
+  /** Bytes at the memory's start that are the engine's own; everything after them is the caller's. */
+  readonly heapStart: number;
+  /**
+   * Makes the memory at least `bytes` longer (whole pages of 64 KiB). Views of shared memory stay valid, views of
+   * memory that is not shared (one thread in a browser) die: make them anew from `memory.buffer`.
+   *
+   * @returns Where the new bytes begin: the memory's length before.
+   * @throws {RangeError} If the memory cannot grow that much.
+   */
+  grow(bytes: number): number;
   gemm(args: GemmArguments): void;
   /** y [B, oh, ow, Cout] = x [B, ih, iw, Cin] ⋆ weight (+ bias [Cout]), then ReLU where asked. */
   conv2d(

@@ -1,0 +1,50 @@
+// adam: one step of Adam with the gradient clipped by the global norm. Does nothing where the norm is not finite.
+//
+// s = min(1, max_norm / (norm + 1e-6)); g = s * d_parameter
+// m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g * g
+// parameter -= learning_rate * (m * correction1) / (sqrt(v * correction2) + epsilon)
+//
+// d_parameter:     [count]
+// norm:            [1], of all gradients together
+// parameter, m, v: [count], updated in place
+//
+// One invocation owns one element.
+// Reference: cpu() in adam.ts. Source: Kingma and Ba (2015), algorithm 1; the corrections 1 / (1 - beta^t) come from the host.
+
+override WORKGROUP: u32 = 64;
+
+struct Params {
+  count: u32,
+  learning_rate: f32,
+  beta1: f32,
+  beta2: f32,
+  decay1: f32, // 1 - beta1, subtracted in f64 by the host: in f32 1 - 0.999 is off by 5e-5
+  decay2: f32, // 1 - beta2
+  epsilon: f32,
+  correction1: f32,
+  correction2: f32,
+  max_norm: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> d_parameter: array<f32>;
+@group(0) @binding(2) var<storage, read> norm: array<f32>;
+@group(0) @binding(3) var<storage, read_write> parameter: array<f32>;
+@group(0) @binding(4) var<storage, read_write> m: array<f32>;
+@group(0) @binding(5) var<storage, read_write> v: array<f32>;
+
+// WGSL compilers may assume that no value is NaN: look at the bits. All exponent bits set is infinity or NaN.
+fn is_finite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * WORKGROUP;
+  if (i >= params.count || !is_finite(norm[0])) { return; }
+  let g = d_parameter[i] * min(1.0, params.max_norm / (norm[0] + 1e-6));
+  let new_m = params.beta1 * m[i] + params.decay1 * g;
+  let new_v = params.beta2 * v[i] + params.decay2 * g * g;
+  m[i] = new_m;
+  v[i] = new_v;
+  parameter[i] -= params.learning_rate * new_m * params.correction1 /
+    (sqrt(new_v * params.correction2) + params.epsilon);
+}

@@ -1,0 +1,42 @@
+// attention_scores: score[n, p] = full . relu(att1[image of n, p] + att2[n]) + full_bias.
+//
+// att1:        [B, P, A], the features' half, the same at every step
+// att2:        [N, A] at att2_offset, the state's half; N = B * beams, rows of one image follow each other
+// full:        [A]
+// full_bias:   [1]
+// scores:      [N, P] at scores_offset
+//
+// One invocation owns one score.
+// Reference: cpu() in attention.ts. Source: Bahdanau et al. (2015), with ReLU for tanh.
+
+override WORKGROUP: u32 = 64;
+
+struct Params {
+  N: u32,
+  P: u32,
+  A: u32,
+  beams: u32,
+  att2_offset: u32,
+  scores_offset: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> att1: array<f32>;
+@group(0) @binding(2) var<storage, read> att2: array<f32>;
+@group(0) @binding(3) var<storage, read> full: array<f32>;
+@group(0) @binding(4) var<storage, read> full_bias: array<f32>;
+@group(0) @binding(5) var<storage, read_write> scores: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * WORKGROUP;
+  if (i >= params.N * params.P) { return; }
+  let n = i / params.P;
+  let row1 = ((n / params.beams) * params.P + i % params.P) * params.A;
+  let row2 = params.att2_offset + n * params.A;
+  var sum = full_bias[0];
+  for (var a = 0u; a < params.A; a++) {
+    sum += full[a] * max(att1[row1 + a] + att2[row2 + a], 0.0);
+  }
+  scores[params.scores_offset + i] = sum;
+}

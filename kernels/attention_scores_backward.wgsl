@@ -1,0 +1,51 @@
+// attention_scores_backward: d_score = alpha * (d_alpha - sum(d_alpha * alpha)) and
+// d_att2[b, a] = full[a] * sum over p of d_score[b, p] * [att1[b, p, a] + att2[b, a] > 0].
+//
+// alpha:   [B, P] at alpha_offset
+// att1:    [B, P, A]
+// att2:    [B, A] at att2_offset
+// full:    [A]
+// d_alpha: [B, P] at alpha_offset; is not changed
+// d_att2:  [B, A] at att2_offset
+//
+// One invocation owns one element of d_att2, and takes the softmax's gradient of its row on the way: P terms more,
+// one dispatch less. attention_sum_backward writes d_score for all steps at once.
+// Reference: cpu() in attention.ts.
+
+override WORKGROUP: u32 = 64;
+
+struct Params {
+  B: u32,
+  P: u32,
+  A: u32,
+  alpha_offset: u32,
+  att2_offset: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> alpha: array<f32>;
+@group(0) @binding(2) var<storage, read> att1: array<f32>;
+@group(0) @binding(3) var<storage, read> att2: array<f32>;
+@group(0) @binding(4) var<storage, read> full: array<f32>;
+@group(0) @binding(5) var<storage, read> d_alpha: array<f32>;
+@group(0) @binding(6) var<storage, read_write> d_att2: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * WORKGROUP;
+  if (i >= params.B * params.A) { return; }
+  let b = i / params.A;
+  let a = i % params.A;
+  let row = params.alpha_offset + b * params.P;
+  let state = att2[params.att2_offset + i];
+  var inner = 0.0;
+  for (var p = 0u; p < params.P; p++) {
+    inner += d_alpha[row + p] * alpha[row + p];
+  }
+  var sum = 0.0;
+  for (var p = 0u; p < params.P; p++) {
+    let d_score = alpha[row + p] * (d_alpha[row + p] - inner);
+    sum += select(0.0, d_score, att1[(b * params.P + p) * params.A + a] + state > 0.0);
+  }
+  d_att2[params.att2_offset + i] = full[a] * sum;
+}

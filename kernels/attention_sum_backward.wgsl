@@ -1,0 +1,54 @@
+// attention_sum_backward: gradients of att1 and full, for all steps at once; the ReLU is computed again.
+//
+// u = att1[b, p, a] + att2[t, b, a]
+// d_att1[b, p, a]   = full[a] * sum over t of d_score[t, b, p] * [u > 0]
+// full_part[b, p, a] = sum over t of d_score[t, b, p] * max(u, 0); its sum over b and p is d_full
+//
+// att1:      [B, P, A]
+// att2:      [T, B, A]
+// full:      [A]
+// d_score:   [T, B, P]
+// d_att1:    [B, P, A]
+// full_part: [B, P, A]
+//
+// One invocation owns one (b, p, a).
+// Reference: cpu() in attention.ts.
+
+override WORKGROUP: u32 = 64;
+
+struct Params {
+  T: u32,
+  B: u32,
+  P: u32,
+  A: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> att1: array<f32>;
+@group(0) @binding(2) var<storage, read> att2: array<f32>;
+@group(0) @binding(3) var<storage, read> full: array<f32>;
+@group(0) @binding(4) var<storage, read> d_score: array<f32>;
+@group(0) @binding(5) var<storage, read_write> d_att1: array<f32>;
+@group(0) @binding(6) var<storage, read_write> full_part: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * WORKGROUP;
+  if (i >= params.B * params.P * params.A) { return; }
+  let a = i % params.A;
+  let position = i / params.A; // b * P + p
+  let b = position / params.P;
+  let mine = att1[i];
+  var masked = 0.0;
+  var weighted = 0.0;
+  for (var t = 0u; t < params.T; t++) {
+    let u = mine + att2[(t * params.B + b) * params.A + a];
+    let d = d_score[t * params.B * params.P + position];
+    if (u > 0.0) {
+      masked += d;
+      weighted += d * u;
+    }
+  }
+  d_att1[i] = full[a] * masked;
+  full_part[i] = weighted;
+}

@@ -1,0 +1,100 @@
+// This module is browser compatible.
+/** Batch normalisation, forwards: statistics in shares, their combination, and y. */
+
+import { ceilDiv, defineKernel, linearGrid } from "./kernel.ts";
+import wgsl from "./batch_norm.wgsl" with { type: "text" };
+import combineWgsl from "./batch_norm_combine.wgsl" with { type: "text" };
+import statisticsWgsl from "./batch_norm_statistics.wgsl" with { type: "text" };
+
+const WORKGROUP = 64;
+
+/** How many shares to split a channel's rows into: enough for a GPU, and few enough to add up in one run. */
+export function batchNormShares(rows: number): number {
+  return Math.min(512, ceilDiv(rows, 128));
+}
+
+/** First row of a share, and the one after its last. */
+export function shareOf(share: number, shares: number, rows: number): readonly [start: number, end: number] {
+  const size = ceilDiv(rows, shares);
+  return [Math.min(share * size, rows), Math.min((share + 1) * size, rows)];
+}
+
+/** Mean and sum of squared differences from it, per share and channel: x [rows, C] → partial [shares, 2, C]. */
+export const batchNormStatisticsKernel = defineKernel({
+  name: "batch_norm_statistics",
+  wgsl: statisticsWgsl,
+  inputs: ["x"],
+  outputs: ["partial"],
+  params: { rows: "u32", channels: "u32", shares: "u32" },
+  constants: { WORKGROUP },
+  workgroups: ({ shares, channels }) => linearGrid(shares * channels, WORKGROUP),
+  cpu({ x, partial }, { rows, channels, shares }) {
+    for (let share = 0; share < shares; share++) {
+      const [start, end] = shareOf(share, shares, rows);
+      for (let c = 0; c < channels; c++) {
+        let sum = 0;
+        for (let row = start; row < end; row++) sum += x[row * channels + c];
+        const mean = sum / Math.max(end - start, 1);
+        let squares = 0;
+        for (let row = start; row < end; row++) squares += (x[row * channels + c] - mean) ** 2;
+        partial[share * 2 * channels + c] = mean;
+        partial[(share * 2 + 1) * channels + c] = squares;
+      }
+    }
+  },
+});
+
+/**
+ * Mean and variance [C] of all rows from those of the shares; the running ones move towards them by `momentum`.
+ *
+ * The variance divides by the rows, the running variance takes the one that divides by the rows less one.
+ */
+export const batchNormCombineKernel = defineKernel({
+  name: "batch_norm_combine",
+  wgsl: combineWgsl,
+  inputs: ["partial"],
+  outputs: ["mean", "variance", "running_mean", "running_variance"],
+  params: { rows: "u32", channels: "u32", shares: "u32", momentum: "f32" },
+  constants: { WORKGROUP },
+  workgroups: ({ channels }) => [ceilDiv(channels, WORKGROUP), 1, 1],
+  cpu({ partial, mean, variance, running_mean, running_variance }, { rows, channels, shares, momentum }) {
+    for (let c = 0; c < channels; c++) {
+      let sum = 0;
+      for (let share = 0; share < shares; share++) {
+        const [start, end] = shareOf(share, shares, rows);
+        sum += (end - start) * partial[share * 2 * channels + c];
+      }
+      const centre = sum / rows;
+      let squares = 0;
+      for (let share = 0; share < shares; share++) {
+        const [start, end] = shareOf(share, shares, rows);
+        const difference = partial[share * 2 * channels + c] - centre;
+        squares += partial[(share * 2 + 1) * channels + c] + (end - start) * difference ** 2;
+      }
+      mean[c] = centre;
+      variance[c] = squares / rows;
+      running_mean[c] += momentum * (centre - running_mean[c]);
+      running_variance[c] += momentum * (squares / (rows - 1) - running_variance[c]);
+    }
+  },
+});
+
+/** `y = weight · (x − mean) / √(variance + epsilon) + bias` per channel, then ReLU where `relu` is 1; x, y [rows, C]. */
+export const batchNormKernel = defineKernel({
+  name: "batch_norm",
+  wgsl,
+  inputs: ["x", "mean", "variance", "weight", "bias"],
+  outputs: ["y"],
+  params: { rows: "u32", channels: "u32", relu: "u32", epsilon: "f32" },
+  constants: { WORKGROUP },
+  workgroups: ({ rows, channels }) => linearGrid(rows * channels, WORKGROUP),
+  cpu({ x, mean, variance, weight, bias, y }, { rows, channels, relu, epsilon }) {
+    for (let row = 0; row < rows; row++) {
+      for (let c = 0; c < channels; c++) {
+        const i = row * channels + c;
+        const value = (x[i] - mean[c]) * (weight[c] / Math.sqrt(variance[c] + epsilon)) + bias[c];
+        y[i] = relu && value < 0 ? 0 : value; // NaN stays NaN
+      }
+    }
+  },
+});

@@ -1,0 +1,47 @@
+// batch_norm_backward: d_x = weight / σ · (g − (Σ g + x̂ · Σ g x̂) / rows), with σ = √(variance + epsilon)
+//
+// Where training is 0 the mean and variance are constants, and d_x = weight / σ · g.
+// Where relu is 1, g is d_y where y > 0 and 0 elsewhere; else g is d_y and nothing of y is read.
+// x̂ = (x − mean) / σ
+//
+// x, y, d_y, d_x: [rows, C]
+// mean, variance, weight: [C]
+// sums: [2, C], Σ g and Σ g x̂
+//
+// One invocation owns one element.
+// Twin: cpu() of batchNormBackwardKernel in batch_norm_backward.ts.
+
+override WORKGROUP: u32 = 64;
+
+struct Params {
+  rows: u32,
+  channels: u32,
+  relu: u32,
+  training: u32,
+  epsilon: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> y: array<f32>;
+@group(0) @binding(3) var<storage, read> d_y: array<f32>;
+@group(0) @binding(4) var<storage, read> mean: array<f32>;
+@group(0) @binding(5) var<storage, read> variance: array<f32>;
+@group(0) @binding(6) var<storage, read> weight: array<f32>;
+@group(0) @binding(7) var<storage, read> sums: array<f32>;
+@group(0) @binding(8) var<storage, read_write> d_x: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * WORKGROUP;
+  if (i >= params.rows * params.channels) { return; }
+  let c = i % params.channels;
+  var upstream = d_y[i];
+  if (params.relu == 1u && y[i] <= 0.0) { upstream = 0.0; }
+  let inverse = 1.0 / sqrt(variance[c] + params.epsilon);
+  if (params.training == 1u) {
+    let normalised = (x[i] - mean[c]) * inverse;
+    upstream -= (sums[c] + normalised * sums[params.channels + c]) / f32(params.rows);
+  }
+  d_x[i] = weight[c] * inverse * upstream;
+}

@@ -1,0 +1,72 @@
+// This module is browser compatible.
+/** Mean cross entropy of word ids in three kernels: a loss per row, their mean, the gradient. */
+
+import { defineKernel, linearGrid } from "./kernel.ts";
+import wgsl from "./cross_entropy.wgsl" with { type: "text" };
+import backwardWgsl from "./cross_entropy_backward.wgsl" with { type: "text" };
+import meanWgsl from "./cross_entropy_mean.wgsl" with { type: "text" };
+
+const WORKGROUP = 64;
+
+/** Loss of each row and its log-sum-exp; see `cross_entropy.wgsl`. */
+export const crossEntropyKernel = defineKernel({
+  name: "cross_entropy",
+  wgsl,
+  inputs: ["logits", "targets"],
+  outputs: ["row_loss", "log_sum_exp"],
+  params: { N: "u32", V: "u32", ignored: "u32" },
+  constants: { WORKGROUP },
+  workgroups: ({ N }) => linearGrid(N, WORKGROUP),
+  cpu({ logits, targets, row_loss, log_sum_exp }, { N, V, ignored }) {
+    for (let n = 0; n < N; n++) {
+      let largest = -Infinity;
+      for (let v = 0; v < V; v++) largest = Math.max(largest, logits[n * V + v]);
+      let sum = 0;
+      for (let v = 0; v < V; v++) sum += Math.exp(logits[n * V + v] - largest);
+      log_sum_exp[n] = largest + Math.log(sum);
+      const goal = targets[n];
+      row_loss[n] = goal === ignored ? 0 : Math.log(sum) - (logits[n * V + goal] - largest);
+    }
+  },
+});
+
+/** Mean over the rows that count, and 1 / their number; see `cross_entropy_mean.wgsl`. */
+export const crossEntropyMeanKernel = defineKernel({
+  name: "cross_entropy_mean",
+  wgsl: meanWgsl,
+  inputs: ["row_loss", "targets"],
+  outputs: ["loss"],
+  params: { N: "u32", ignored: "u32" },
+  workgroups: () => [1, 1, 1],
+  cpu({ row_loss, targets, loss }, { N, ignored }) {
+    let total = 0;
+    let count = 0;
+    for (let n = 0; n < N; n++) {
+      total += row_loss[n];
+      if (targets[n] !== ignored) count++;
+    }
+    loss[0] = total / count;
+    loss[1] = 1 / count;
+  },
+});
+
+/** Gradient for the logits; see `cross_entropy_backward.wgsl`. */
+export const crossEntropyBackwardKernel = defineKernel({
+  name: "cross_entropy_backward",
+  wgsl: backwardWgsl,
+  inputs: ["logits", "targets", "log_sum_exp", "loss", "d_loss"],
+  outputs: ["d_logits"],
+  params: { N: "u32", V: "u32", ignored: "u32" },
+  constants: { WORKGROUP },
+  workgroups: ({ N, V }) => linearGrid(N * V, WORKGROUP),
+  cpu({ logits, targets, log_sum_exp, loss, d_loss, d_logits }, { N, V, ignored }) {
+    for (let n = 0; n < N; n++) {
+      const goal = targets[n];
+      const scale = goal === ignored ? 0 : loss[1] * d_loss[0];
+      for (let v = n * V; v < (n + 1) * V; v++) {
+        d_logits[v] = scale === 0 ? 0 : Math.exp(logits[v] - log_sum_exp[n]) * scale;
+      }
+      if (scale !== 0) d_logits[n * V + goal] -= scale;
+    }
+  },
+});

@@ -1,0 +1,42 @@
+// cross_entropy: row_loss[n] = log sum exp(logits[n]) - logits[n, target[n]], 0 where target[n] is the ignored id.
+//
+// logits:          [N, V]
+// targets:         [N], ids
+// row_loss:        [N]
+// log_sum_exp:     [N], kept for the gradient
+//
+// One invocation owns one row.
+// Reference: cpu() in cross_entropy.ts. The row's maximum is subtracted first: logits of ±1e4 are fine.
+
+override WORKGROUP: u32 = 64;
+
+struct Params {
+  N: u32,
+  V: u32,
+  ignored: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read> targets: array<u32>;
+@group(0) @binding(3) var<storage, read_write> row_loss: array<f32>;
+@group(0) @binding(4) var<storage, read_write> log_sum_exp: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let n = id.x + id.y * groups.x * WORKGROUP;
+  if (n >= params.N) { return; }
+  let first = n * params.V;
+  var largest = logits[first];
+  for (var v = 1u; v < params.V; v++) {
+    largest = max(largest, logits[first + v]);
+  }
+  var sum = 0.0;
+  for (var v = 0u; v < params.V; v++) {
+    sum += exp(logits[first + v] - largest);
+  }
+  let log_sum = log(sum);
+  let goal = targets[n];
+  log_sum_exp[n] = largest + log_sum;
+  row_loss[n] = select(log_sum - (logits[first + goal] - largest), 0.0, goal == params.ignored);
+}

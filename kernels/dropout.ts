@@ -1,0 +1,27 @@
+// This module is browser compatible.
+import { defineKernel, linearGrid } from "./kernel.ts";
+import { hash32 } from "./random.ts";
+import wgsl from "./dropout.wgsl" with { type: "text" };
+
+const WORKGROUP = 64;
+
+/**
+ * `y = x · scale`, or 0 for the elements that chance drops; x and y [count].
+ *
+ * Element i is dropped where the upper 24 bits of `hash32(seed, offset + i)` are below `threshold` (the probability
+ * in units of 2⁻²⁴). The gradient is the same kernel on d_y.
+ */
+export const dropoutKernel = defineKernel({
+  name: "dropout",
+  wgsl,
+  inputs: ["x"],
+  outputs: ["y"],
+  params: { count: "u32", seed: "u32", offset: "u32", threshold: "u32", scale: "f32" },
+  constants: { WORKGROUP },
+  workgroups: ({ count }) => linearGrid(count, WORKGROUP),
+  cpu({ x, y }, { count, seed, offset, threshold, scale }) {
+    for (let i = 0; i < count; i++) {
+      y[i] = hash32(seed, offset + i) >>> 8 < threshold ? 0 : x[i] * scale;
+    }
+  },
+});

@@ -1,0 +1,41 @@
+// This module is browser compatible.
+/** The machine that jobs run on, as the code that plans them sees it. */
+
+import type { NumberArray } from "../kernel.ts";
+
+/** Runs jobs of the module over the engine's memory. */
+export interface Machine {
+  /** Threads that compute, this one included. */
+  readonly threads: number;
+  /** Rows of a full tile: 6 with relaxed SIMD, else 4. */
+  readonly tileRows: number;
+  /** A number that no other job has. */
+  nextSerial(): number;
+  /**
+   * Runs tasks 0 to `tasks` of a job and returns when all are done.
+   *
+   * @param values The job's integer slots in order, each taken modulo 2³².
+   * @param alone Keeps the work on this thread, where handing it over would cost more than it gains.
+   */
+  run(job: string, values: readonly number[], tasks: number, alone?: boolean): void;
+}
+
+/**
+ * The address in bytes of element `offset`, after checking that `extent` elements from there exist.
+ *
+ * @throws {TypeError} If the elements are not four bytes wide.
+ * @throws {RangeError} If the array is too short.
+ */
+export function addressOf(name: string, array: NumberArray, offset: number, extent: number): number {
+  if (array.BYTES_PER_ELEMENT !== 4) {
+    throw new TypeError(`Cannot compute with "${name}": its elements are f64, the SIMD engine takes f32`);
+  }
+  if (!(offset >= 0 && offset + extent <= array.length)) {
+    throw new RangeError(
+      `Cannot compute with "${name}": elements ${offset} to ${
+        offset + extent
+      } are needed, it has ${array.length}`,
+    );
+  }
+  return array.byteOffset + 4 * offset;
+}

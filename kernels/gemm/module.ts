@@ -1,0 +1,35 @@
+// This module is browser compatible.
+/** The engine's WebAssembly module: every job, emitted for the machine at hand. */
+
+import { ModuleBuilder } from "./assembler.ts";
+import { defineDotJob, defineGemmJob } from "./gemm_jobs.ts";
+import { definePool } from "./pool_jobs.ts";
+import { defineTiles } from "./tiles.ts";
+
+/** A module and where its jobs are. */
+export interface EngineModule {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Table entries by job name. */
+  readonly entries: ReadonlyMap<string, number>;
+  /** Rows of a full tile. */
+  readonly tileRows: number;
+}
+
+/** Emits the module. */
+export function buildModule(
+  options: { relaxed: boolean; shared: boolean; maximumPages: number },
+): EngineModule {
+  const module = new ModuleBuilder(options.relaxed);
+  const tiles = defineTiles(module);
+  module.job("gemm", defineGemmJob(module, tiles));
+  module.job("dot", defineDotJob(module));
+  definePool(module);
+  return { bytes: module.bytes(options), entries: module.entries, tileRows: tiles.full };
+}
+
+/** Whether this machine's WebAssembly has the relaxed multiply-add. */
+export function hasRelaxedSimd(): boolean {
+  const module = new ModuleBuilder(true);
+  module.define(["v128"], (f, [x]) => f.set(x, f.madd(x, x, x)));
+  return WebAssembly.validate(module.bytes({ shared: false, maximumPages: 1 }));
+}

@@ -1,0 +1,111 @@
+// This module is browser compatible.
+/** The threads: this one, and Workers that share its memory and wait for jobs. */
+
+import type { Machine } from "./machine.ts";
+import type { EngineModule } from "./module.ts";
+import { ARGUMENT_SLOTS, ARGUMENTS, CONTROL, SCRATCH } from "./pool_jobs.ts";
+import { SCRATCH_BYTES } from "./scratch.ts";
+import { startWorkers } from "./worker.ts";
+
+/** Bytes at the memory's start that belong to a pool of `threads`. */
+export function reservedBytes(threads: number): number {
+  return SCRATCH + threads * SCRATCH_BYTES;
+}
+
+/** The functions that `pool_jobs.ts` exports. */
+interface PoolExports {
+  alone(entry: number, args: number, scratch: number, first: number, last: number): void;
+  work(scratch: number): void;
+  finish(): void;
+}
+
+/** Jobs on this thread and, once {@linkcode Pool.start} has succeeded, on workers. */
+export class Pool implements Machine {
+  readonly tileRows: number;
+  readonly #memory: WebAssembly.Memory;
+  readonly #entries: ReadonlyMap<string, number>;
+  readonly #compiled: WebAssembly.Module;
+  readonly #exports: PoolExports;
+  #workers: Worker[] = [];
+  #integers: Int32Array;
+  #floats: Float32Array;
+  #serial = 0;
+  #broken = "";
+
+  constructor(module: EngineModule, memory: WebAssembly.Memory) {
+    this.#memory = memory;
+    this.#entries = module.entries;
+    this.tileRows = module.tileRows;
+    this.#compiled = new WebAssembly.Module(module.bytes);
+    const instance = new WebAssembly.Instance(this.#compiled, { env: { memory } });
+    // The module is ours: `definePool` exports exactly these.
+    this.#exports = instance.exports as unknown as PoolExports;
+    this.#integers = new Int32Array(memory.buffer, 0, ARGUMENTS / 4 + ARGUMENT_SLOTS);
+    this.#floats = new Float32Array(memory.buffer, 0, ARGUMENTS / 4 + ARGUMENT_SLOTS);
+  }
+
+  get threads(): number {
+    return this.#workers.length + 1;
+  }
+
+  nextSerial(): number {
+    return ++this.#serial;
+  }
+
+  /**
+   * Starts workers.
+   *
+   * @throws {Error} If one of them does not start.
+   */
+  async start(count: number): Promise<void> {
+    const scratch = Array.from({ length: count }, (_, index) => SCRATCH + (index + 1) * SCRATCH_BYTES);
+    const failed = CONTROL.failed;
+    this.#workers = await startWorkers({ module: this.#compiled, memory: this.#memory, failed }, scratch);
+  }
+
+  run(job: string, values: readonly number[], tasks: number, alone = false): void {
+    const entry = this.#entries.get(job);
+    if (entry === undefined) throw new RangeError(`Cannot run "${job}": the engine has no such job`);
+    if (this.#broken) throw new Error(`Cannot run "${job}": ${this.#broken}`);
+    if (tasks <= 0) return;
+    this.#refresh();
+    const integers = this.#integers;
+    for (let slot = 0; slot < values.length; slot++) integers[ARGUMENTS / 4 + slot] = values[slot];
+    if (alone || tasks === 1 || this.#workers.length === 0) {
+      this.#exports.alone(entry, ARGUMENTS, SCRATCH, 0, tasks);
+    } else this.#share(job, entry, tasks);
+  }
+
+  #share(job: string, entry: number, tasks: number): void {
+    const integers = this.#integers;
+    const [next, end, done] = [CONTROL.next / 4, CONTROL.end / 4, CONTROL.done / 4];
+    const last = (integers[next] + tasks) | 0;
+    integers[CONTROL.entry / 4] = entry;
+    integers[CONTROL.base / 4] = integers[next];
+    Atomics.store(integers, end, last);
+    if (Atomics.load(integers, CONTROL.asleep / 4) > 0) Atomics.notify(integers, end);
+    this.#broken = "an earlier job failed"; // Until this one has not.
+    this.#exports.work(SCRATCH);
+    this.#exports.finish();
+    if (Atomics.load(integers, done) !== last) this.#broken = "a worker has stopped answering";
+    else if (Atomics.load(integers, CONTROL.failed / 4)) {
+      this.#broken = "a worker failed in the middle of a job";
+    } else this.#broken = "";
+    if (this.#broken) throw new Error(`Cannot run "${job}": ${this.#broken}`);
+  }
+
+  /** Views of a memory that is not shared die when it grows. */
+  #refresh(): void {
+    if (this.#integers.length > 0) return;
+    this.#integers = new Int32Array(this.#memory.buffer, 0, ARGUMENTS / 4 + ARGUMENT_SLOTS);
+    this.#floats = new Float32Array(this.#memory.buffer, 0, ARGUMENTS / 4 + ARGUMENT_SLOTS);
+  }
+
+  /** Ends the workers. Jobs then run on this thread alone. */
+  close(): void {
+    Atomics.store(this.#integers, CONTROL.stop / 4, 1);
+    Atomics.notify(this.#integers, CONTROL.end / 4);
+    for (const worker of this.#workers) worker.terminate();
+    this.#workers = [];
+  }
+}

@@ -1,0 +1,14 @@
+// This module is browser compatible.
+/** The memory each thread keeps for itself: a tile, a packed piece of A (or of an image) and one of B. */
+
+/** Two words that say what the B area holds: the job's serial number and the piece. */
+export const PACKED_SERIAL = 0;
+export const PACKED_PIECE = 4;
+/** A tile that is computed aside. */
+export const TILE = 256;
+export const AREA_A = 4096;
+export const AREA_A_BYTES = 4 << 20;
+export const AREA_B = AREA_A + AREA_A_BYTES;
+export const AREA_B_BYTES = 4 << 20;
+/** All of it. Only pages that are touched cost memory. */
+export const SCRATCH_BYTES = AREA_B + AREA_B_BYTES;

@@ -1,0 +1,63 @@
+// max_pool2d: y[b, oy, ox, c] = the largest x[b, iy, ix, c] of the window at (oy, ox); padding counts as −∞
+//
+// x: [B, ih, iw, C]
+// y: [B, oh, ow, C]
+// place: [B, oh, ow, C], where in its window the maximum lies (ky · kernel + kx); the first one of equals
+//
+// One invocation owns one element of y; neighbours are neighbouring channels. NaN counts as the largest number.
+// Twin: cpu() of maxPool2dKernel in max_pool2d.ts.
+
+override WORKGROUP: u32 = 64;
+
+struct Params {
+  batch: u32,
+  in_height: u32,
+  in_width: u32,
+  channels: u32,
+  out_height: u32,
+  out_width: u32,
+  kernel: u32,
+  stride: u32,
+  padding: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> place: array<u32>;
+
+// By its bits: a compiler may take `value != value` for false.
+fn is_nan(value: f32) -> bool {
+  return (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * WORKGROUP;
+  if (i >= params.batch * params.out_height * params.out_width * params.channels) { return; }
+  let c = i % params.channels;
+  var rest = i / params.channels;
+  let ox = rest % params.out_width;
+  rest /= params.out_width;
+  let oy = rest % params.out_height;
+  let b = rest / params.out_height;
+  var best = 0.0;
+  var at = 0u;
+  var found = false;
+  for (var ky = 0u; ky < params.kernel; ky++) {
+    let iy = oy * params.stride + ky - params.padding; // above the picture it wraps to a huge number
+    if (iy >= params.in_height) { continue; }
+    for (var kx = 0u; kx < params.kernel; kx++) {
+      let ix = ox * params.stride + kx - params.padding;
+      if (ix >= params.in_width) { continue; }
+      let value = x[((b * params.in_height + iy) * params.in_width + ix) * params.channels + c];
+      if (!found || value > best || is_nan(value)) {
+        best = value;
+        at = ky * params.kernel + kx;
+        found = true;
+      }
+    }
+  }
+  y[i] = best;
+  place[i] = at;
+}

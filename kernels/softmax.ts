@@ -1,0 +1,57 @@
+// This module is browser compatible.
+import { defineKernel, linearGrid } from "./kernel.ts";
+import wgsl from "./softmax.wgsl" with { type: "text" };
+import backwardWgsl from "./softmax_backward.wgsl" with { type: "text" };
+
+const WORKGROUP = 64;
+
+/** Softmax or log-softmax along the middle axis of x [outer, size, inner]; see `softmax.wgsl`. */
+export const softmaxKernel = defineKernel({
+  name: "softmax",
+  wgsl,
+  inputs: ["x"],
+  outputs: ["y"],
+  params: { outer: "u32", size: "u32", inner: "u32", x_offset: "u32", y_offset: "u32", logarithm: "u32" },
+  constants: { WORKGROUP },
+  workgroups: ({ outer, inner }) => linearGrid(outer * inner, WORKGROUP),
+  cpu({ x, y }, { outer, size, inner, x_offset, y_offset, logarithm }) {
+    for (let row = 0; row < outer * inner; row++) {
+      const first = Math.floor(row / inner) * size * inner + row % inner;
+      let largest = -Infinity;
+      for (let i = 0; i < size; i++) largest = Math.max(largest, x[x_offset + first + i * inner]);
+      let sum = 0;
+      for (let i = 0; i < size; i++) sum += Math.exp(x[x_offset + first + i * inner] - largest);
+      for (let i = 0; i < size; i++) {
+        const at = first + i * inner;
+        const shifted = x[x_offset + at] - largest;
+        y[y_offset + at] = logarithm ? shifted - Math.log(sum) : Math.exp(shifted) / sum;
+      }
+    }
+  },
+});
+
+/** Gradient of {@linkcode softmaxKernel} from its output. */
+export const softmaxBackwardKernel = defineKernel({
+  name: "softmax_backward",
+  wgsl: backwardWgsl,
+  inputs: ["y", "d_y"],
+  outputs: ["d_x"],
+  params: { outer: "u32", size: "u32", inner: "u32", y_offset: "u32", logarithm: "u32" },
+  constants: { WORKGROUP },
+  workgroups: ({ outer, inner }) => linearGrid(outer * inner, WORKGROUP),
+  cpu({ y, d_y, d_x }, { outer, size, inner, y_offset, logarithm }) {
+    for (let row = 0; row < outer * inner; row++) {
+      const first = Math.floor(row / inner) * size * inner + row % inner;
+      let sum = 0;
+      for (let i = 0; i < size; i++) {
+        const at = first + i * inner;
+        sum += logarithm ? d_y[at] : d_y[at] * y[y_offset + at];
+      }
+      for (let i = 0; i < size; i++) {
+        const at = first + i * inner;
+        const out = y[y_offset + at];
+        d_x[at] = logarithm ? d_y[at] - Math.exp(out) * sum : out * (d_y[at] - sum);
+      }
+    }
+  },
+});

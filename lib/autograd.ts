@@ -1,0 +1,163 @@
+// This module is browser compatible.
+import { addInPlaceKernel, copyKernel, fillKernel } from "../kernels/elementwise.ts";
+import { type Recording, type TapeEntry, withTape } from "./record.ts";
+import { collect, release, tensorsIn } from "./scope.ts";
+import { Tensor } from "./tensor.ts";
+
+/** What {@linkcode valueAndGrad} returns. */
+export interface ValueAndGrad<T> {
+  /** What `fn` returned. */
+  readonly value: T;
+  /** One gradient per parameter, of the same shape; zeros where the loss does not depend on it. */
+  readonly grads: Tensor[];
+}
+
+/** What `fn` may return: the loss alone, or an object that holds it as `loss` beside anything else. */
+export type LossResult = Tensor | { readonly loss: Tensor };
+
+/**
+ * Runs `fn` forwards, then walks back through its ops and returns the gradient of the loss for each parameter.
+ *
+ * Memory is given back on the way: what an op's forward allocated, once its backward has run; each gradient
+ * at its last use. What `fn` returns stays.
+ *
+ * @param parameters Tensors to differentiate by. Others are constants: nothing is computed for them.
+ * @param fn Returns the loss, of length 1, or an object with `loss` and whatever else is of interest.
+ * @throws {RangeError} If the loss is not a single number.
+ */
+export function valueAndGrad<T extends LossResult>(
+  parameters: readonly Tensor[],
+  fn: () => T,
+): ValueAndGrad<T> {
+  const tape: TapeEntry[] = [];
+  const { value, grads, kept } = collect((made) => {
+    try {
+      const recording: Recording = { tape, tracked: new Set(parameters), made };
+      const value = withTape(recording, fn);
+      const loss = value instanceof Tensor ? value : value.loss;
+      if (loss.length !== 1) {
+        throw new RangeError(`Cannot differentiate ${loss}: the loss must be a single number`);
+      }
+      const kept = new Set(tensorsIn(value));
+      for (const tensor of made) if (!kept.has(tensor)) tensor.dispose();
+      made.clear();
+      const grads = walkBack(tape, { loss, parameters, tracked: recording.tracked, kept, made });
+      return { value, grads, kept };
+    } catch (error) {
+      for (const entry of tape) for (const tensor of entry.made) tensor.dispose();
+      for (const tensor of made) tensor.dispose();
+      throw error;
+    }
+  });
+  release(kept);
+  release(grads);
+  return { value, grads };
+}
+
+interface Walk {
+  readonly loss: Tensor;
+  readonly parameters: readonly Tensor[];
+  readonly tracked: ReadonlySet<Tensor>;
+  readonly kept: ReadonlySet<Tensor>;
+  /** Fills with the tensors that gradients allocate. */
+  readonly made: Set<Tensor>;
+}
+
+function walkBack(tape: TapeEntry[], { loss, parameters, tracked, kept, made }: Walk): Tensor[] {
+  const grads = new Gradients(made);
+  grads.add(loss, filled(loss, 1));
+  // Popping lets an entry's closure, and what it saved, go as soon as it has run.
+  for (let entry = tape.pop(); entry; entry = tape.pop()) {
+    const { outputs, inputs, backward } = entry;
+    const dOutputs = outputs.map((output) => grads.get(output));
+    if (dOutputs.some((dOutput) => dOutput)) {
+      const needed = inputs.map((input) => tracked.has(input));
+      backward(dOutputs, needed).forEach((dInput, i) => {
+        if (dInput && needed[i]) grads.add(inputs[i], dInput);
+      });
+      for (const output of outputs) grads.remove(output);
+      grads.sweep();
+    }
+    for (const tensor of entry.made) if (!kept.has(tensor)) tensor.dispose();
+  }
+  const result = parameters.map((parameter) => grads.takeOwn(parameter) ?? filled(parameter, 0));
+  grads.sweep(result);
+  return result;
+}
+
+/** Gradients on their way, each freed when nothing waits for it any more. */
+class Gradients {
+  readonly #byTensor = new Map<Tensor, Tensor>();
+  /** How many tensors have this gradient: a sum hands one and the same to both its terms. */
+  readonly #users = new Map<Tensor, number>();
+  readonly #made: Set<Tensor>;
+
+  constructor(made: Set<Tensor>) {
+    this.#made = made;
+  }
+
+  get(tensor: Tensor): Tensor | undefined {
+    return this.#byTensor.get(tensor);
+  }
+
+  /** Adds to the gradient of `tensor`: in place, unless somebody else looks at that memory. */
+  add(tensor: Tensor, gradient: Tensor): void {
+    if (gradient.length !== tensor.length) {
+      throw new RangeError(`Cannot use ${gradient} as the gradient of ${tensor}: their sizes differ`);
+    }
+    if (!this.#byTensor.has(tensor)) {
+      this.#byTensor.set(tensor, gradient);
+      this.#users.set(gradient, (this.#users.get(gradient) ?? 0) + 1);
+      return;
+    }
+    const sum = this.#own(tensor)!;
+    sum.backend.run(addInPlaceKernel, { x: gradient.storage, y: sum.storage }, { count: sum.length });
+  }
+
+  /** The gradient of `tensor` is not needed any more. */
+  remove(tensor: Tensor): void {
+    const gradient = this.#byTensor.get(tensor);
+    if (!gradient) return;
+    this.#byTensor.delete(tensor);
+    const users = this.#users.get(gradient)! - 1;
+    if (users > 0) this.#users.set(gradient, users);
+    else {
+      this.#users.delete(gradient);
+      this.#made.add(gradient); // freed by the next sweep
+    }
+  }
+
+  /** The gradient of `tensor`, in memory that nobody else looks at, handed to the caller. */
+  takeOwn(tensor: Tensor): Tensor | undefined {
+    const gradient = this.#own(tensor);
+    if (gradient) this.remove(tensor);
+    return gradient;
+  }
+
+  /** Frees what gradients allocated and nothing waits for, except `kept`. */
+  sweep(kept: readonly Tensor[] = []): void {
+    for (const tensor of this.#made) {
+      if (!this.#users.has(tensor) && !kept.includes(tensor)) tensor.dispose();
+    }
+    this.#made.clear();
+  }
+
+  #own(tensor: Tensor): Tensor | undefined {
+    const gradient = this.#byTensor.get(tensor);
+    if (!gradient || (this.#users.get(gradient) === 1 && !gradient.shared)) return gradient;
+    const own = new Tensor(gradient.backend, tensor.shape, { label: `gradient of ${tensor.label}` });
+    const buffers = { x: gradient.storage, y: own.storage };
+    own.backend.run(copyKernel, buffers, { count: own.length, x_offset: 0, y_offset: 0 });
+    this.remove(tensor);
+    this.#byTensor.set(tensor, own);
+    this.#users.set(own, 1);
+    return own;
+  }
+}
+
+/** A tensor like `like` filled with one value. */
+function filled(like: Tensor, value: number): Tensor {
+  const result = new Tensor(like.backend, like.shape, { label: `gradient of ${like.label}` });
+  result.backend.run(fillKernel, { y: result.storage }, { count: result.length, value });
+  return result;
+}

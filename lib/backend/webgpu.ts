@@ -1,0 +1,284 @@
+// This module is browser compatible.
+/** WebGPU as a device: kernels are recorded, and run when somebody reads. */
+
+import {
+  type AdapterTraits,
+  type Grid,
+  type Kernel,
+  MAX_WORKGROUPS,
+  type NumberArray,
+} from "../../kernels/kernel.ts";
+import type { Backend, MemoryUse, Storage, StorageType } from "./backend.ts";
+import { ErrorLog } from "./webgpu_errors.ts";
+import { BufferPool, type PooledBuffer } from "./webgpu_pool.ts";
+import { type ProfileEntry, Profiler } from "./webgpu_profile.ts";
+import { type PreparedKernel, ProgramCache } from "./webgpu_programs.ts";
+import { Readback } from "./webgpu_readback.ts";
+import { Recorder } from "./webgpu_recorder.ts";
+
+/** Bytes of freed memory kept for reuse. */
+const POOL_BYTES = 512 * 2 ** 20;
+
+/** Limits that are asked for as high as the adapter has them. */
+const LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupSizeZ",
+] as const;
+
+/** Options of {@linkcode openWebgpu}. */
+export interface WebgpuOptions {
+  /** Choose programs as for another kind of adapter: tests and benches run all variants on one. */
+  readonly traits?: AdapterTraits;
+  /** Measure every dispatch for {@linkcode WebgpuBackend.profile}. Default false. */
+  readonly profile?: boolean;
+  /** Bytes of freed memory kept for reuse. Default 512 MiB. */
+  readonly poolBytes?: number;
+}
+
+/** Memory on the device. */
+class WebgpuStorage implements Storage {
+  /** None once freed. */
+  buffer: PooledBuffer | undefined;
+
+  constructor(readonly length: number, readonly type: StorageType, buffer: PooledBuffer) {
+    this.buffer = buffer;
+  }
+}
+
+/**
+ * Opens the system's GPU.
+ *
+ * @throws {Error} If there is no adapter, or it cannot measure times and `profile` asks it to.
+ */
+export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBackend> {
+  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+  if (!adapter) {
+    throw new Error(
+      "Cannot open the GPU: WebGPU finds no adapter, there should be a Vulkan, Metal or Direct3D 12 driver " +
+        "(Debian's software driver is `apt install mesa-vulkan-drivers`); `--device cpu` needs none",
+    );
+  }
+  const { profile = false } = options;
+  if (profile && !adapter.features.has("timestamp-query")) {
+    throw new Error(`Cannot profile on ${adapter.info.description}: it should support "timestamp-query"`);
+  }
+  const device = await adapter.requestDevice({
+    requiredFeatures: profile ? ["timestamp-query"] : [],
+    requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
+  });
+  return new WebgpuBackend(device, adapter.info, options);
+}
+
+/** A GPU, or software that plays one. Made by {@linkcode openWebgpu}. */
+export class WebgpuBackend implements Backend {
+  readonly name = "webgpu";
+  readonly description: string;
+  readonly precision = "f32";
+  /** What kernels choose their programs by. */
+  readonly traits: AdapterTraits;
+
+  readonly #device: GPUDevice;
+  readonly #errors = new ErrorLog();
+  readonly #recorder: Recorder;
+  readonly #pool: BufferPool;
+  readonly #programs: ProgramCache;
+  readonly #readback: Readback;
+  readonly #maxBytes: number;
+  #lost: string | undefined;
+  #storages = 0;
+  #bytes = 0;
+  #peakBytes = 0;
+
+  /** See {@linkcode openWebgpu}. */
+  constructor(device: GPUDevice, info: GPUAdapterInfo, options: WebgpuOptions = {}) {
+    this.#device = device;
+    this.traits = options.traits ?? { software: info.isFallbackAdapter };
+    const title = info.description || info.device || info.vendor || "unnamed adapter";
+    this.description = `WebGPU (${title}${info.isFallbackAdapter ? ", a software adapter" : ""})`;
+    this.#maxBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
+
+    device.addEventListener("uncapturederror", (event) => {
+      event.preventDefault(); // not printed: the next read throws it
+      this.#errors.add((event as GPUUncapturedErrorEvent).error.message);
+    });
+    device.lost.then((loss) => {
+      this.#lost ??= `the device was lost (${loss.message || loss.reason}), open the backend again`;
+    });
+
+    this.#recorder = new Recorder(device);
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    this.#pool = new BufferPool(device, this.#recorder, options.poolBytes ?? POOL_BYTES, usage);
+    this.#programs = new ProgramCache(device, this.#recorder.uniforms, this.#errors);
+    this.#readback = new Readback(device, this.#recorder);
+    this.#recorder.onSubmit = () => this.#pool.destroyDoomed();
+    if (options.profile) this.#recorder.profiler = new Profiler(device);
+  }
+
+  alloc(length: number, type: StorageType = "f32"): Storage {
+    this.#checkAlive("allocate memory");
+    if (!Number.isInteger(length) || length < 1) {
+      throw new RangeError(`Cannot allocate ${length} elements: the length should be a whole number above 0`);
+    }
+    const bytes = Math.ceil(length / 4) * 16; // whole vec4s
+    if (bytes > this.#maxBytes) {
+      throw new RangeError(
+        `Cannot allocate ${length} elements, ${bytes} bytes: this adapter binds at most ${this.#maxBytes} bytes, ` +
+          `use a smaller --batch or --size`,
+      );
+    }
+    const storage = new WebgpuStorage(length, type, this.#pool.take(bytes));
+    this.#storages++;
+    this.#bytes += bytes;
+    this.#peakBytes = Math.max(this.#peakBytes, this.#bytes);
+    return storage;
+  }
+
+  write(storage: Storage, data: ArrayLike<number>, offset = 0): void {
+    this.#checkAlive("write");
+    const buffer = bufferOf(storage, "write");
+    if (offset < 0 || offset + data.length > storage.length) {
+      throw new RangeError(
+        `Cannot write ${data.length} numbers at ${offset}: the storage holds ${storage.length}`,
+      );
+    }
+    // The queue's own writes overtake what is recorded and not submitted.
+    if (buffer.usedIn === this.#recorder.current) this.flush();
+    this.#device.queue.writeBuffer(buffer.gpu, offset * 4, elements(data, storage.type));
+  }
+
+  async read(storage: Storage): Promise<NumberArray> {
+    this.#checkAlive("read");
+    const buffer = bufferOf(storage, "read");
+    try {
+      const data = await this.#readback.read(buffer, storage.length * 4);
+      await this.#errors.throwGathered();
+      return storage.type === "u32" ? new Uint32Array(data) : new Float32Array(data);
+    } catch (error) {
+      this.#checkAlive("read"); // a lost device explains what went wrong better
+      throw error;
+    }
+  }
+
+  free(storage: Storage): void {
+    const buffer = bufferOf(storage, "free");
+    (storage as WebgpuStorage).buffer = undefined;
+    this.#storages--;
+    this.#bytes -= buffer.bytes;
+    this.#pool.give(buffer);
+  }
+
+  run<B extends string, P extends string>(
+    kernel: Kernel<B, P>,
+    buffers: Readonly<Record<B, Storage>>,
+    params: Readonly<Record<P, number>>,
+  ): void {
+    if (this.#lost) this.#checkAlive(`run ${kernel.name}`);
+    const program = kernel.choose?.(params, this.traits) ?? kernel;
+    const grid = program.workgroups(params);
+    checkGrid(program.name, grid);
+    const prepared = this.#programs.prepare(kernel as unknown as Kernel); // the names are checked by now
+    const compiled = this.#programs.compile(program, prepared.layout);
+    if (compiled.failure) throw new Error(compiled.failure);
+
+    const bound: PooledBuffer[] = [];
+    let key = "";
+    for (const name of prepared.buffers) {
+      const buffer = (buffers[name as B] as WebgpuStorage).buffer;
+      if (!buffer) throw freed(`run ${kernel.name}`, name);
+      key += `${buffer.id},`;
+      bound.push(buffer);
+    }
+    let group = prepared.layout.groups.get(key);
+    if (!group) {
+      checkAliases(kernel.name, prepared, bound);
+      group = this.#programs.bind(prepared.layout, key, bound);
+    }
+    this.#recorder.dispatch(program.name, prepared, compiled, group.gpu, params, grid);
+    for (const buffer of bound) buffer.usedIn = this.#recorder.current;
+  }
+
+  flush(): void {
+    this.#recorder.submit();
+  }
+
+  memory(): MemoryUse {
+    return {
+      storages: this.#storages,
+      bytes: this.#bytes,
+      reservedBytes: this.#pool.reservedBytes + this.#readback.reservedBytes + this.#recorder.uniforms.size,
+      peakBytes: this.#peakBytes,
+    };
+  }
+
+  /**
+   * Time per program since the last call, the longest first.
+   *
+   * @throws {Error} If the backend was opened without `profile`.
+   */
+  async profile(): Promise<ProfileEntry[]> {
+    const { profiler } = this.#recorder;
+    if (!profiler) throw new Error("Cannot profile: open the backend with { profile: true }");
+    this.flush();
+    const entries = await profiler.collect();
+    await this.#errors.throwGathered();
+    return entries;
+  }
+
+  close(): void {
+    this.#lost ??= "the backend was closed";
+    this.#recorder.profiler?.destroy();
+    this.#device.destroy(); // and with it every buffer
+  }
+
+  #checkAlive(action: string): void {
+    if (this.#lost) throw new Error(`Cannot ${action}: ${this.#lost}`);
+  }
+}
+
+function checkGrid(name: string, grid: Grid): void {
+  for (const count of grid) {
+    if (count >= 1 && count <= MAX_WORKGROUPS && Number.isInteger(count)) continue;
+    throw new RangeError(
+      `Cannot run ${name} with [${
+        grid.join(", ")
+      }] workgroups: each should be a whole number from 1 to ${MAX_WORKGROUPS}`,
+    );
+  }
+}
+
+/** WebGPU refuses a buffer that one dispatch both writes and binds again, but tells only later. */
+function checkAliases(name: string, kernel: PreparedKernel, bound: readonly PooledBuffer[]): void {
+  for (let output = kernel.inputs; output < bound.length; output++) {
+    const other = bound.findIndex((buffer, i) => i !== output && buffer === bound[output]);
+    if (other < 0) continue;
+    throw new Error(
+      `Cannot run ${name}: "${kernel.buffers[other]}" and "${kernel.buffers[output]}" are one buffer, ` +
+        `what a kernel writes should be bound once`,
+    );
+  }
+}
+
+function bufferOf(storage: Storage, action: string): PooledBuffer {
+  const { buffer } = storage as WebgpuStorage;
+  if (!buffer) throw freed(action, "the storage");
+  return buffer;
+}
+
+function freed(action: string, what: string): Error {
+  return new Error(`Cannot ${action}: ${what} was freed or belongs to another backend`);
+}
+
+function elements(
+  data: ArrayLike<number>,
+  type: StorageType,
+): Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
+  const wanted = type === "u32" ? Uint32Array : Float32Array;
+  if (data instanceof wanted && data.buffer instanceof ArrayBuffer) return data as Float32Array<ArrayBuffer>;
+  return wanted.from(data);
+}

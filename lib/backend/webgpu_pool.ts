@@ -1,0 +1,106 @@
+// This module is browser compatible.
+/** GPU buffers, reused by exact size. */
+
+/** What a buffer's uses are counted by: the submission being recorded. */
+export interface Submissions {
+  /** Grows by one at every submit. */
+  readonly current: number;
+}
+
+/** A bind group and where it is remembered. */
+export interface BoundGroup {
+  readonly gpu: GPUBindGroup;
+  /** Drops it from the cache and from every buffer it holds. */
+  forget(): void;
+}
+
+/** One GPU buffer that storages borrow in turn. */
+export class PooledBuffer {
+  /** The submission that last recorded a use. Until it is submitted the buffer may not be destroyed. */
+  usedIn = -1;
+  /** Bind groups that hold the buffer and must be forgotten with it. */
+  readonly boundIn = new Set<BoundGroup>();
+
+  /**
+   * @param gpu The buffer itself.
+   * @param bytes Its size.
+   * @param id Names it in cache keys; never given twice.
+   */
+  constructor(readonly gpu: GPUBuffer, readonly bytes: number, readonly id: number) {}
+}
+
+/** Hands out buffers of exact sizes and keeps what is given back, up to a cap. */
+export class BufferPool {
+  /** Bytes of all buffers, lent or idle. */
+  reservedBytes = 0;
+  #idle = new Map<number, PooledBuffer[]>(); // by size, in the order of their last use
+  #idleBytes = 0;
+  #doomed: PooledBuffer[] = []; // destroyed once what was recorded on them is submitted
+  #nextId = 1;
+
+  /**
+   * @param device Where buffers are made.
+   * @param capBytes Idle bytes kept; beyond it the size that lay idle longest is destroyed.
+   */
+  constructor(
+    readonly device: GPUDevice,
+    readonly submissions: Submissions,
+    readonly capBytes: number,
+    readonly usage: number,
+  ) {}
+
+  /** A buffer of exactly `bytes`, whatever it held before. */
+  take(bytes: number): PooledBuffer {
+    const sized = this.#idle.get(bytes);
+    const idle = sized?.pop();
+    if (idle) {
+      if (sized!.length === 0) this.#idle.delete(bytes);
+      this.#idleBytes -= bytes;
+      return idle;
+    }
+    this.reservedBytes += bytes;
+    const gpu = this.device.createBuffer({ label: `${bytes} bytes`, size: bytes, usage: this.usage });
+    return new PooledBuffer(gpu, bytes, this.#nextId++);
+  }
+
+  /** Takes a buffer back. Work recorded on it still runs: later users come after it in the same queue. */
+  give(buffer: PooledBuffer): void {
+    const sized = this.#idle.get(buffer.bytes);
+    if (sized) {
+      sized.push(buffer);
+      this.#idle.delete(buffer.bytes); // re-inserted below: the map's order is the order of last use
+    }
+    this.#idle.set(buffer.bytes, sized ?? [buffer]);
+    this.#idleBytes += buffer.bytes;
+    while (this.#idleBytes > this.capBytes) this.#evict();
+  }
+
+  /** Destroys evicted buffers. To be called after each submit. */
+  destroyDoomed(): void {
+    for (const buffer of this.#doomed) this.#destroy(buffer);
+    this.#doomed = [];
+  }
+
+  /** Destroys everything that is idle. Nothing may be recorded and unsubmitted. */
+  clear(): void {
+    for (const sized of this.#idle.values()) for (const buffer of sized) this.#destroy(buffer);
+    this.#idle.clear();
+    this.#idleBytes = 0;
+    this.destroyDoomed();
+  }
+
+  #evict(): void {
+    const [bytes, sized] = this.#idle.entries().next().value!;
+    const buffer = sized.shift()!;
+    if (sized.length === 0) this.#idle.delete(bytes);
+    this.#idleBytes -= bytes;
+    if (buffer.usedIn === this.submissions.current) this.#doomed.push(buffer);
+    else this.#destroy(buffer);
+  }
+
+  #destroy(buffer: PooledBuffer): void {
+    for (const group of buffer.boundIn) group.forget();
+    buffer.gpu.destroy();
+    this.reservedBytes -= buffer.bytes;
+  }
+}

@@ -1,0 +1,118 @@
+// This module is browser compatible.
+/** Dispatches recorded into one encoder, their parameters written in one piece, submitted together. */
+
+import type { Grid } from "../../kernels/kernel.ts";
+import type { PooledBuffer, Submissions } from "./webgpu_pool.ts";
+import type { CompiledProgram, PreparedKernel } from "./webgpu_programs.ts";
+import type { Profiler } from "./webgpu_profile.ts";
+
+const RING_BYTES = 1 << 20; // 4,096 dispatches of 256 bytes; then a submit makes room
+const RING_TAIL = 4096; // the last slot's binding may reach beyond it
+
+/** One encoder at a time. */
+export class Recorder implements Submissions {
+  current = 0;
+  /** All dispatches' parameters. */
+  readonly uniforms: GPUBuffer;
+  /** Told after every submit. */
+  onSubmit: () => void = () => {};
+  /** Measures each dispatch, where asked for. */
+  profiler: Profiler | undefined;
+
+  readonly #device: GPUDevice;
+  readonly #alignment: number;
+  readonly #f32 = new Float32Array(RING_BYTES / 4);
+  readonly #u32 = new Uint32Array(this.#f32.buffer);
+  readonly #i32 = new Int32Array(this.#f32.buffer);
+  readonly #offset = new Uint32Array(1);
+  #usedBytes = 0;
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #pipeline: GPUComputePipeline | undefined; // the one set in the pass
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+    this.#alignment = device.limits.minUniformBufferOffsetAlignment;
+    this.uniforms = device.createBuffer({
+      label: "params",
+      size: RING_BYTES + RING_TAIL,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+  }
+
+  /** Records one dispatch. */
+  dispatch(
+    name: string,
+    kernel: PreparedKernel,
+    program: CompiledProgram,
+    group: GPUBindGroup,
+    params: Readonly<Record<string, number>>,
+    grid: Grid,
+  ): void {
+    const slot = Math.ceil(kernel.params.length * 4 / this.#alignment) * this.#alignment;
+    if (this.#usedBytes + slot > RING_BYTES || this.profiler?.full) this.submit();
+    this.#offset[0] = this.#usedBytes;
+    this.#pack(kernel, params);
+    this.#usedBytes += slot;
+
+    const pass = this.profiler ? this.#timedPass(name, this.profiler) : this.#pass ??= this.#openPass();
+    if (this.#pipeline !== program.pipeline) {
+      pass.setPipeline(program.pipeline);
+      this.#pipeline = program.pipeline;
+    }
+    pass.setBindGroup(0, group, this.#offset, 0, 1);
+    pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
+  }
+
+  /** Records a copy of the first `bytes` of a buffer, after what was recorded before. */
+  copy(from: PooledBuffer, to: GPUBuffer, bytes: number): void {
+    this.#closePass();
+    this.#encoder ??= this.#device.createCommandEncoder();
+    this.#encoder.copyBufferToBuffer(from.gpu, 0, to, 0, bytes);
+    from.usedIn = this.current;
+  }
+
+  /** Hands what is recorded to the queue. */
+  submit(): void {
+    if (!this.#encoder) return;
+    this.#closePass();
+    this.profiler?.resolve(this.#encoder);
+    if (this.#usedBytes > 0) {
+      this.#device.queue.writeBuffer(this.uniforms, 0, this.#u32, 0, this.#usedBytes / 4);
+    }
+    this.#device.queue.submit([this.#encoder.finish()]);
+    this.#encoder = undefined;
+    this.#usedBytes = 0;
+    this.current++;
+    this.onSubmit();
+  }
+
+  #pack(kernel: PreparedKernel, params: Readonly<Record<string, number>>): void {
+    const { params: names, types } = kernel;
+    let at = this.#usedBytes / 4;
+    for (let i = 0; i < names.length; i++, at++) {
+      const value = params[names[i]];
+      const type = types[i];
+      if (type === "u32") this.#u32[at] = value;
+      else if (type === "f32") this.#f32[at] = value;
+      else this.#i32[at] = value;
+    }
+  }
+
+  #openPass(): GPUComputePassEncoder {
+    this.#encoder ??= this.#device.createCommandEncoder();
+    return this.#encoder.beginComputePass();
+  }
+
+  #timedPass(name: string, profiler: Profiler): GPUComputePassEncoder {
+    this.#closePass();
+    this.#encoder ??= this.#device.createCommandEncoder();
+    return this.#pass = this.#encoder.beginComputePass({ timestampWrites: profiler.next(name) });
+  }
+
+  #closePass(): void {
+    this.#pass?.end();
+    this.#pass = undefined;
+    this.#pipeline = undefined;
+  }
+}

@@ -1,0 +1,147 @@
+// This module is browser compatible.
+/**
+ * The safetensors format: an 8-byte length, a JSON header, then the tensors' bytes, little-endian, row-major.
+ * Nothing in such a file is ever executed. Specification: github.com/huggingface/safetensors.
+ */
+
+/** Element types that are read. */
+export type DType = "F32" | "F16" | "F64" | "I64" | "I32" | "U32" | "U8";
+
+/** Numbers of one tensor. */
+export type TensorArray = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint32Array | Uint8Array;
+
+/** A tensor in a file. */
+export interface FileTensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly data: TensorArray;
+}
+
+/** A file's contents. */
+export interface SafetensorsFile {
+  /** Free text by key. */
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: ReadonlyMap<string, FileTensor>;
+}
+
+const BYTES: Readonly<Record<DType, number>> = { F32: 4, F16: 2, F64: 8, I64: 8, I32: 4, U32: 4, U8: 1 };
+
+/** The largest header read: the reference implementation's limit. */
+const MAX_HEADER_BYTES = 100_000_000;
+
+interface Entry {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly data_offsets: readonly [number, number];
+}
+
+/**
+ * Reads a whole file.
+ *
+ * @param bytes The file.
+ * @param name Its name, for errors.
+ * @throws {SyntaxError} If it is cut off or is not safetensors.
+ */
+export function parseSafetensors(bytes: Uint8Array, name: string): SafetensorsFile {
+  const fail = (what: string) => new SyntaxError(`Cannot read ${name}: ${what}`);
+  if (bytes.length < 8) throw fail(`it has ${bytes.length} bytes, a safetensors file has at least 8`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const headerBytes = Number(view.getBigUint64(0, true));
+  if (headerBytes > MAX_HEADER_BYTES) throw fail("it is not a safetensors file (its header would be too long)");
+  const start = 8 + headerBytes;
+  if (bytes.length < start) {
+    throw fail(`it is cut off: its header ends at byte ${start}, the file at ${bytes.length}`);
+  }
+  let header: Record<string, unknown>;
+  try {
+    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.slice(8, start)));
+  } catch (error) {
+    throw new SyntaxError(`Cannot read ${name}: it is not a safetensors file (its header is not JSON)`, {
+      cause: error,
+    });
+  }
+  const tensors = new Map<string, FileTensor>();
+  for (const [key, value] of Object.entries(header)) {
+    if (key === "__metadata__") continue;
+    if (!isEntry(value)) throw fail(`the header's entry "${key}" has no dtype, shape and data_offsets`);
+    tensors.set(key, readTensor(bytes, start, { key, entry: value, fail }));
+  }
+  return { metadata: (header.__metadata__ ?? {}) as Record<string, string>, tensors };
+}
+
+function isEntry(value: unknown): value is Entry {
+  const entry = value as Partial<Entry> | null;
+  return typeof entry?.dtype === "string" && Array.isArray(entry.shape) && Array.isArray(entry.data_offsets) &&
+    entry.data_offsets.length === 2;
+}
+
+function readTensor(
+  bytes: Uint8Array,
+  start: number,
+  { key, entry, fail }: { key: string; entry: Entry; fail: (what: string) => SyntaxError },
+): FileTensor {
+  const { dtype, shape, data_offsets: [from, to] } = entry;
+  if (!(dtype in BYTES)) {
+    throw fail(`"${key}" has the type ${dtype}, known are ${Object.keys(BYTES).join(", ")}`);
+  }
+  const type = dtype as DType; // just checked
+  const elements = shape.reduce((product, size) => product * size, 1);
+  if (!(from >= 0 && to - from === elements * BYTES[type])) {
+    throw fail(`"${key}" [${shape.join(", ")}] takes ${elements * BYTES[type]} bytes, its place has ${to - from}`);
+  }
+  if (start + to > bytes.length) {
+    throw fail(`it is cut off: "${key}" ends at byte ${start + to}, the file at ${bytes.length}`);
+  }
+  const buffer = bytes.slice(start + from, start + to).buffer; // a copy, aligned for every type
+  return { dtype: type, shape, data: toArray(type, buffer) };
+}
+
+function toArray(dtype: DType, buffer: ArrayBuffer): TensorArray {
+  switch (dtype) {
+    case "F32":
+      return new Float32Array(buffer);
+    case "F64":
+      return new Float64Array(buffer);
+    case "F16":
+      return new Float32Array(new Float16Array(buffer));
+    case "I64":
+      return new BigInt64Array(buffer);
+    case "I32":
+      return new Int32Array(buffer);
+    case "U32":
+      return new Uint32Array(buffer);
+    case "U8":
+      return new Uint8Array(buffer);
+  }
+}
+
+/**
+ * The parts of a file, in order: write them one after the other. Tensors lie in the order of their names, so that
+ * equal contents give equal bytes.
+ *
+ * @throws {RangeError} If a tensor's data do not fill its shape.
+ */
+export function serialiseSafetensors(file: SafetensorsFile): Uint8Array[] {
+  const names = [...file.tensors.keys()].sort();
+  const header: Record<string, unknown> = { __metadata__: file.metadata };
+  const parts: Uint8Array[] = [];
+  let offset = 0;
+  for (const name of names) {
+    const { dtype, shape, data } = file.tensors.get(name)!;
+    const bytes = dtype === "F16" ? new Float16Array(data as Float32Array) : data;
+    if (shape.reduce((product, size) => product * size, 1) * BYTES[dtype] !== bytes.byteLength) {
+      throw new RangeError(
+        `Cannot write "${name}": its shape [${shape.join(", ")}] does not fit ${data.length} numbers`,
+      );
+    }
+    header[name] = { dtype, shape, data_offsets: [offset, offset + bytes.byteLength] };
+    offset += bytes.byteLength;
+    parts.push(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  }
+  let text = new TextEncoder().encode(JSON.stringify(header));
+  const padding = (8 - text.length % 8) % 8; // so that the tensors are aligned
+  text = Uint8Array.from([...text, ...new Array<number>(padding).fill(0x20)]);
+  const length = new Uint8Array(8);
+  new DataView(length.buffer).setBigUint64(0, BigInt(text.length), true);
+  return [length, text, ...parts];
+}

@@ -1,0 +1,36 @@
+// This module runs in Deno only.
+/** Models and checkpoints as files. */
+
+import type { Backend } from "../backend/backend.ts";
+import { parseSafetensors, type SafetensorsFile, serialiseSafetensors } from "../data/safetensors.ts";
+import { type LoadedModel, modelFromFile } from "../models/model_file.ts";
+import { writeFileAtomic } from "./write_file.ts";
+
+/**
+ * Reads a safetensors file.
+ *
+ * @param hint What to do when it is not there.
+ * @throws {Error} If it is not there or cannot be read.
+ * @throws {SyntaxError} If it is cut off or is not safetensors.
+ */
+export async function readSafetensors(path: string, hint = "check the path"): Promise<SafetensorsFile> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await Deno.readFile(path);
+  } catch (error) {
+    const reason = error instanceof Deno.errors.NotFound ? `not found, ${hint}` : String(error);
+    throw new Error(`Cannot read ${path}: ${reason}`, { cause: error });
+  }
+  return parseSafetensors(bytes, path);
+}
+
+/** Writes a safetensors file: whole or not at all. */
+export async function writeSafetensors(path: string, file: SafetensorsFile): Promise<void> {
+  await writeFileAtomic(path, serialiseSafetensors(file));
+}
+
+/** Loads a model onto a device. Throws as {@linkcode readSafetensors} and modelFromFile do. */
+export async function loadModel(backend: Backend, path: string): Promise<LoadedModel> {
+  const hint = "run `deno task demo` or `deno task train` first, or name another with --model";
+  return modelFromFile(backend, await readSafetensors(path, hint), path);
+}

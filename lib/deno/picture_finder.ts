@@ -1,0 +1,89 @@
+// This module runs in Deno only.
+/** Where the pictures of a caption file lie on disk. */
+
+import type { CaptionImage, CaptionProblem } from "../data/captions.ts";
+import type { PictureFile } from "./shards.ts";
+
+/** Files by the picture's id, and what was odd. */
+export interface FoundPictures {
+  readonly files: ReadonlyMap<number, PictureFile>;
+  /** Captioned pictures that are not there, and picture files without captions. */
+  readonly problems: readonly CaptionProblem[];
+}
+
+const PICTURE = /\.(jpe?g|png|gif|webp|bmp|tiff?)$/i;
+const EXAMPLES = 5;
+
+/**
+ * Looks for each picture in the folder its caption file names, then under its name in `dir`.
+ *
+ * @throws {Deno.errors.NotFound} If `dir` is not a folder.
+ */
+export async function findPictures(images: readonly CaptionImage[], dir: string): Promise<FoundPictures> {
+  const listings = new Map<string, Map<string, string> | undefined>();
+  const list = async (folder: string) => {
+    if (!listings.has(folder)) listings.set(folder, await listFolder(folder ? `${dir}/${folder}` : dir));
+    return listings.get(folder);
+  };
+  if (!await list("")) {
+    throw new Deno.errors.NotFound(
+      `Cannot find the pictures: ${dir} is not a folder, run \`deno task download\` or name it with --images`,
+    );
+  }
+  const files = new Map<number, PictureFile>();
+  const missing: string[] = [];
+  for (const image of images) {
+    for (const candidate of candidates(image)) {
+      const slash = candidate.lastIndexOf("/");
+      const folder = candidate.slice(0, Math.max(slash, 0));
+      // Names of one text may be composed differently in a caption file and on a disk.
+      const actual = (await list(folder))?.get(candidate.slice(slash + 1).normalize("NFC"));
+      if (actual === undefined) continue;
+      const name = folder ? `${folder}/${actual}` : actual;
+      const info = Deno.statSync(`${dir}/${name}`);
+      const modified = info.mtime?.getTime() ?? 0;
+      files.set(image.id, { name, path: `${dir}/${name}`, bytes: info.size, modified });
+      break;
+    }
+    if (!files.has(image.id)) missing.push(image.fileName);
+  }
+  const used = new Set([...files.values()].map(({ name }) => name));
+  const spare: string[] = [];
+  for (const [folder, names] of listings) {
+    for (const name of names?.values() ?? []) {
+      const path = folder ? `${folder}/${name}` : name;
+      if (PICTURE.test(name) && !used.has(path)) spare.push(path);
+    }
+  }
+  return {
+    files,
+    problems: [
+      problem(`pictures that are not in ${dir}`, missing),
+      problem(`files in ${dir} without captions`, spare),
+    ].filter(({ count }) => count > 0),
+  };
+}
+
+function* candidates({ folder, fileName }: CaptionImage): Generator<string> {
+  if (folder) yield `${folder}/${fileName}`;
+  yield fileName;
+  if (fileName.includes("/")) yield fileName.slice(fileName.lastIndexOf("/") + 1);
+}
+
+/** Files of a folder by their names in NFC, or undefined where there is no such folder. */
+async function listFolder(folder: string): Promise<Map<string, string> | undefined> {
+  const names = new Map<string, string>();
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      if (!isDirectory) names.set(name.normalize("NFC"), name);
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    throw error;
+  }
+  return names;
+}
+
+function problem(what: string, names: readonly string[]): CaptionProblem {
+  return { what, count: names.length, examples: names.slice(0, EXAMPLES) };
+}

@@ -1,0 +1,83 @@
+// This module runs in Deno only.
+/** Files that are either whole or absent. */
+
+import { ensureDir } from "@std/fs/ensure-dir";
+
+/** The folder part of a path, "." when it has none. */
+export function folderOf(path: string): string {
+  return /^(.*)[\\/][^\\/]*$/.exec(path)?.[1] || (/^[\\/]/.test(path) ? "/" : ".");
+}
+
+/**
+ * Writes a file under a temporary name beside it (`PATH.tmp`), waits until it is on the disk, and renames it: a
+ * reader sees the old file or the new one, never half of one. Makes the folder when it is missing.
+ *
+ * @param data Text, bytes, or parts of bytes to be written one after the other.
+ * @throws {Error} If it cannot be written (no permission, disk full); `path` is then as it was.
+ */
+export async function writeFileAtomic(
+  path: string,
+  data: string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const temporary = `${path}.tmp`;
+  const parts = typeof data === "string"
+    ? [new TextEncoder().encode(data)]
+    : data instanceof Uint8Array
+    ? [data]
+    : data;
+  try {
+    await ensureDir(folderOf(path));
+    using file = await Deno.open(temporary, { write: true, create: true, truncate: true });
+    for await (const part of parts) await writeAll(file, part);
+    await file.sync();
+  } catch (error) {
+    await removeIfThere(temporary);
+    throw new Error(`Cannot write ${path} in the folder ${folderOf(path)}: ${reason(error)}`, {
+      cause: error,
+    });
+  }
+  await Deno.rename(temporary, path);
+}
+
+/** Writes every byte: one `write` may take fewer than it is given. */
+export async function writeAll(file: Deno.FsFile, data: Uint8Array): Promise<void> {
+  for (let written = 0; written < data.length;) written += await file.write(data.subarray(written));
+}
+
+/**
+ * Makes sure that files can be written into a folder, by writing one: called before hours of work whose result
+ * goes there.
+ *
+ * @throws {Error} If the folder cannot be made or written.
+ */
+export async function ensureWritable(dir: string): Promise<void> {
+  const probe = `${dir}/.writable-${crypto.randomUUID()}`;
+  try {
+    await ensureDir(dir);
+    await Deno.writeTextFile(probe, "probe");
+    await Deno.remove(probe);
+  } catch (error) {
+    throw new Error(`Cannot write into the folder ${dir}: ${reason(error)}`, { cause: error });
+  }
+}
+
+/** Removes a file; that it is not there is fine. */
+export async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) throw error;
+  }
+}
+
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return `permission denied, choose a folder of yours (${error.message})`;
+  }
+  if (error instanceof Deno.errors.NotCapable) {
+    return `${error.message.split(",")[0]}, run with --allow-write`;
+  }
+  if (/os error 28|No space left/.test(error.message)) return `the disk is full (${error.message})`;
+  return error.message;
+}

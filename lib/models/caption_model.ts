@@ -1,0 +1,113 @@
+// This module is browser compatible.
+import type { Backend } from "../backend/backend.ts";
+import { Parameters } from "../nn/parameters.ts";
+import {
+  add,
+  attentionCoverage,
+  crossEntropy,
+  dropout,
+  mean,
+  normaliseImages,
+  scale,
+  square,
+} from "../ops/mod.ts";
+import type { Tensor } from "../tensor.ts";
+import { PAD } from "../text/vocabulary.ts";
+import { attendDecoder } from "./attend.ts";
+import type { ModelConfig } from "./config.ts";
+import type { Decoder } from "./decoder.ts";
+import type { DeviceBatch } from "./device_batch.ts";
+import type { Encoder } from "./encoder.ts";
+import { showTellDecoder } from "./show_tell.ts";
+import { tinyEncoder } from "./tiny.ts";
+
+/** How {@linkcode CaptionModel.loss} runs. */
+export interface LossOptions {
+  /** Batch statistics and dropout; otherwise running statistics and none. */
+  readonly training: boolean;
+  /** Weight of the doubly stochastic attention term. Default 1. */
+  readonly alphaC?: number;
+  /** A u32 that names the dropout mask, from the run's seed and the step. Needed where the config has dropout. */
+  readonly dropoutSeed?: number;
+}
+
+/** What {@linkcode CaptionModel.loss} returns. */
+export interface Loss {
+  /** What is minimised: cross entropy + alphaC · attention term, shape []. */
+  readonly loss: Tensor;
+  /** Nats per word, shape []. */
+  readonly crossEntropy: Tensor;
+  /** Mean over pictures and positions of (1 - Σ_t alpha)², shape []; none without attention. */
+  readonly attentionTerm?: Tensor;
+  /** [T, B, V]. */
+  readonly logits: Tensor;
+  /** [T, B, P]; none without attention. */
+  readonly alphas?: Tensor;
+}
+
+/** An encoder and a decoder with their parameters, named as in PyTorch. */
+export class CaptionModel {
+  readonly config: ModelConfig;
+  readonly words: number;
+  readonly parameters: Parameters;
+  readonly encoder: Encoder;
+  readonly decoder: Decoder;
+
+  /**
+   * Makes the model with initial weights. Make it outside any scope.
+   *
+   * @param words V, size of the vocabulary.
+   * @param options `seed` of the initial weights, default 0.
+   */
+  constructor(
+    backend: Backend,
+    config: ModelConfig,
+    { words, seed = 0 }: { readonly words: number; readonly seed?: number },
+  ) {
+    this.config = config;
+    this.words = words;
+    this.parameters = new Parameters(backend, seed);
+    this.encoder = tinyEncoder(this.parameters, config.preprocessing.size, config.channels);
+    const { embedding, hidden, attention } = config;
+    const sizes = { words, channels: this.encoder.channels, embedding, hidden, attention };
+    const makeDecoder = config.decoder === "attend" ? attendDecoder : showTellDecoder;
+    this.decoder = makeDecoder(this.parameters, sizes);
+  }
+
+  get backend(): Backend {
+    return this.parameters.backend;
+  }
+
+  /**
+   * Features of pictures.
+   *
+   * @param pixels Packed bytes [B, size, size, 3] in u32.
+   * @returns [B, P, D].
+   */
+  encode(pixels: Tensor, { batch, training }: { readonly batch: number; readonly training: boolean }): Tensor {
+    const { size, mean, std } = this.config.preprocessing;
+    const images = normaliseImages(pixels, { shape: [batch, size, size, 3], mean, std });
+    return this.encoder.encode(images, { training });
+  }
+
+  /** The loss of a batch with teacher forcing: each step reads the true word and predicts the next. */
+  loss(batch: DeviceBatch, { training, alphaC = 1, dropoutSeed }: LossOptions): Loss {
+    const features = this.encode(batch.pixels, { batch: batch.rows, training });
+    const { hidden, alphas } = this.decoder.read(batch.inputs, this.decoder.begin(features));
+    const rate = training ? this.config.dropout : 0;
+    if (rate > 0 && dropoutSeed === undefined) {
+      throw new TypeError("Cannot train with dropout: dropoutSeed is missing, it names the mask");
+    }
+    const kept = rate > 0 ? dropout(hidden, { rate, seed: dropoutSeed! }) : hidden;
+    const logits = this.decoder.predict(kept);
+    const entropy = crossEntropy(logits, batch.targets, { ignored: PAD });
+    if (!alphas) return { loss: entropy, crossEntropy: entropy, logits };
+    const attentionTerm = mean(square(attentionCoverage(alphas, batch.targets, { ignored: PAD })));
+    const loss = alphaC === 0 ? entropy : add(entropy, scale(attentionTerm, alphaC));
+    return { loss, crossEntropy: entropy, attentionTerm, logits, alphas };
+  }
+
+  dispose(): void {
+    this.parameters.dispose();
+  }
+}

@@ -1,0 +1,63 @@
+// This module is browser compatible.
+import { scope } from "../scope.ts";
+import { type BeamOptions, beamSearch } from "./beam_search.ts";
+import type { Caption } from "./beam_history.ts";
+import { uploadPixels } from "./device_batch.ts";
+import { isUnspaced } from "../text/segment.ts";
+import type { LoadedModel } from "./model_file.ts";
+
+/** A caption in words. */
+export interface WrittenCaption {
+  /** The words in a row. */
+  readonly text: string;
+  /** Each word with its probability given those before it, and where the model looked [P] if that was asked for. */
+  readonly words: readonly {
+    readonly word: string;
+    readonly probability: number;
+    readonly alpha?: Float32Array;
+  }[];
+  /** What captions compete by, see {@linkcode Caption.final}. */
+  readonly score: number;
+}
+
+/**
+ * Captions pictures, all in one batch.
+ *
+ * @param pixels Preprocessed bytes [B, size, size, 3].
+ * @returns The captions of each picture, best first, never none.
+ */
+export async function captionPixels(
+  { model, vocabulary }: Pick<LoadedModel, "model" | "vocabulary">,
+  pixels: Uint8Array,
+  options: BeamOptions = {},
+): Promise<WrittenCaption[][]> {
+  const { size } = model.config.preprocessing;
+  const batch = pixels.length / (size * size * 3);
+  if (!Number.isInteger(batch) || batch === 0) {
+    throw new RangeError(
+      `Cannot caption ${pixels.length} bytes: a picture has ${size * size * 3} (${size} × ${size} × 3)`,
+    );
+  }
+  const features = scope(() =>
+    model.encode(uploadPixels(model.backend, pixels), { batch, training: false })
+  );
+  try {
+    const captions = await beamSearch(model.decoder, features, options);
+    return captions.map((list) => list.map((caption) => write(caption, vocabulary.words)));
+  } finally {
+    features.dispose();
+  }
+}
+
+function write(caption: Caption, words: readonly string[]): WrittenCaption {
+  const { ids, logProbabilities, alphas, finished, final } = caption;
+  const length = finished ? ids.length - 1 : ids.length; // the end token is no word
+  const written = ids.slice(0, length).map((id, i) => ({
+    word: words[id],
+    probability: Math.exp(logProbabilities[i]),
+    ...(alphas[i] ? { alpha: alphas[i] } : {}),
+  }));
+  const texts = written.map(({ word }) => word);
+  const unspaced = isUnspaced(texts.join("")); // Japanese, Thai and others are written without spaces
+  return { text: texts.join(unspaced ? "" : " "), words: written, score: final };
+}

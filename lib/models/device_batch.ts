@@ -1,0 +1,58 @@
+// This module is browser compatible.
+import type { Backend } from "../backend/backend.ts";
+import { type Tensor, tensor } from "../tensor.ts";
+
+/** A batch on the host: what {@linkcode uploadBatch} needs of it. */
+export interface HostBatch {
+  /** Bytes [B, size, size, 3]; the buffer beneath is a multiple of 4 bytes long. */
+  readonly pixels: Uint8Array;
+  /** Token ids [B, L]: start, words, end, then padding. */
+  readonly captions: ArrayLike<number>;
+  /** L. */
+  readonly columns: number;
+  /** Ids of each caption, start and end included [B]. */
+  readonly lengths: ArrayLike<number>;
+}
+
+/** A batch on the device, time first. T = longest caption - 1. */
+export interface DeviceBatch {
+  /** B. */
+  readonly rows: number;
+  /** Packed bytes, u32. */
+  readonly pixels: Tensor;
+  /** Words read [T, B], u32. */
+  readonly inputs: Tensor;
+  /** Words to predict [T, B], u32; padding behind a caption's end. */
+  readonly targets: Tensor;
+}
+
+/** Copies a batch to the device. */
+export function uploadBatch(backend: Backend, batch: HostBatch): DeviceBatch {
+  const { captions, columns, lengths } = batch;
+  const B = lengths.length;
+  const T = columns - 1;
+  const inputs = new Uint32Array(T * B);
+  const targets = new Uint32Array(T * B);
+  for (let b = 0; b < B; b++) {
+    for (let t = 0; t < T; t++) {
+      inputs[t * B + b] = captions[b * columns + t];
+      targets[t * B + b] = captions[b * columns + t + 1];
+    }
+  }
+  const shape = [T, B];
+  return {
+    rows: B,
+    pixels: uploadPixels(backend, batch.pixels),
+    inputs: tensor(backend, inputs, { shape, type: "u32", label: "inputs" }),
+    targets: tensor(backend, targets, { shape, type: "u32", label: "targets" }),
+  };
+}
+
+/** Copies bytes to the device, four to a u32, little-endian. */
+export function uploadPixels(backend: Backend, pixels: Uint8Array): Tensor {
+  const words = Math.ceil(pixels.length / 4);
+  const fits = pixels.byteOffset % 4 === 0 && pixels.byteOffset + words * 4 <= pixels.buffer.byteLength;
+  const packed = fits ? new Uint32Array(pixels.buffer, pixels.byteOffset, words) : new Uint32Array(words);
+  if (!fits) new Uint8Array(packed.buffer).set(pixels);
+  return tensor(backend, packed, { type: "u32", label: "pixels" });
+}

@@ -1,0 +1,162 @@
+// This module is browser compatible.
+/** One file is the model: weights, and in its metadata everything else that captioning needs. */
+
+import type { Backend } from "../backend/backend.ts";
+import { type FileTensor, type SafetensorsFile } from "../data/safetensors.ts";
+import type { Parameter } from "../nn/parameters.ts";
+import type { WordSource } from "../data/dataset.ts";
+import { Vocabulary } from "../text/vocabulary.ts";
+import { CaptionModel } from "./caption_model.ts";
+import { DECODERS, ENCODERS, type ModelConfig } from "./config.ts";
+
+/** Version of the metadata's layout. */
+export const MODEL_FORMAT = 1;
+
+/** What a model file says beside its weights. */
+export interface ModelInfo {
+  readonly config: ModelConfig;
+  /** Words without the four special ones. */
+  readonly words: readonly string[];
+  /** How captions were split into words. */
+  readonly wordSource: WordSource;
+  /** What was used to train: options by name. */
+  readonly recipe: Readonly<Record<string, unknown>>;
+  /** Steps trained. */
+  readonly step: number;
+  /** Scores on held-out pictures, by name. */
+  readonly scores: Readonly<Record<string, number>>;
+  /** SHA-256 of the training data. */
+  readonly dataHash: string;
+}
+
+/** A model that is ready to caption. */
+export interface LoadedModel {
+  readonly model: CaptionModel;
+  readonly vocabulary: Vocabulary;
+  readonly info: ModelInfo;
+}
+
+/** The file of a model: reads its weights from the device. */
+export async function modelToFile(model: CaptionModel, info: ModelInfo): Promise<SafetensorsFile> {
+  const tensors = new Map<string, FileTensor>();
+  await Promise.all(model.parameters.all.map(async (parameter) => {
+    tensors.set(parameter.name, await parameterToFile(parameter));
+  }));
+  return { metadata: { showtell: JSON.stringify({ format: MODEL_FORMAT, ...info }) }, tensors };
+}
+
+/**
+ * Builds the model that a file holds.
+ *
+ * @param name The file's name, for errors.
+ * @throws {SyntaxError} If it is no model of ours, or of another format.
+ * @throws {RangeError} If tensors are missing or have other shapes: all are named.
+ */
+export function modelFromFile(backend: Backend, file: SafetensorsFile, name: string): LoadedModel {
+  const info = readInfo(file, name);
+  const vocabulary = new Vocabulary(info.words);
+  const model = new CaptionModel(backend, info.config, { words: vocabulary.size });
+  try {
+    loadParameters(model.parameters.all, file.tensors, name);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return { model, vocabulary, info };
+}
+
+/** What the metadata say, checked. */
+export function readInfo(file: SafetensorsFile, name: string): ModelInfo {
+  const text = file.metadata.showtell;
+  if (text === undefined) {
+    throw new SyntaxError(
+      `Cannot load ${name}: it is a safetensors file, but not a Showtell model (its metadata have no "showtell")`,
+    );
+  }
+  let info: ModelInfo & { readonly format?: number };
+  try {
+    info = JSON.parse(text);
+  } catch (error) {
+    throw new SyntaxError(`Cannot load ${name}: its "showtell" metadata is not JSON`, { cause: error });
+  }
+  if (info.format !== MODEL_FORMAT) {
+    throw new SyntaxError(
+      `Cannot load ${name}: its format is ${info.format}, this version reads ${MODEL_FORMAT}, train it again ` +
+        `or use the version that wrote it`,
+    );
+  }
+  const missing = ["config", "words", "wordSource", "recipe", "step", "scores", "dataHash"]
+    .filter((key) => !(key in info));
+  if (missing.length > 0) {
+    throw new SyntaxError(`Cannot load ${name}: its "showtell" metadata lack ${missing.join(", ")}`);
+  }
+  const { encoder, decoder } = info.config;
+  if (!ENCODERS.includes(encoder) || !DECODERS.includes(decoder)) {
+    throw new SyntaxError(
+      `Cannot load ${name}: it has the encoder "${encoder}" and the decoder "${decoder}", known are ` +
+        `${ENCODERS.join(", ")} and ${DECODERS.join(", ")}`,
+    );
+  }
+  return info;
+}
+
+/** A parameter as a file holds it: a convolution's weight in PyTorch's order. */
+export async function parameterToFile({ tensor, layout }: Parameter): Promise<FileTensor> {
+  const values = Float32Array.from(await tensor.read());
+  if (layout === "same") return { dtype: "F32", shape: tensor.shape, data: values };
+  const [h, w, inputs, outputs] = tensor.shape;
+  return { dtype: "F32", shape: [outputs, inputs, h, w], data: hwioToOihw(values, tensor.shape) };
+}
+
+/**
+ * Copies tensors of a file into parameters.
+ *
+ * @param name The file's name, for errors.
+ * @throws {RangeError} If some are missing or have other shapes: all are named.
+ */
+export function loadParameters(
+  parameters: readonly Parameter[],
+  tensors: ReadonlyMap<string, FileTensor>,
+  name: string,
+): void {
+  const problems: string[] = [];
+  for (const { name: key, tensor, layout } of parameters) {
+    const [h, w, inputs, outputs] = tensor.shape;
+    const expected = layout === "conv" ? [outputs, inputs, h, w] : tensor.shape;
+    const found = tensors.get(key);
+    if (!found) problems.push(`${key} is missing`);
+    else if (found.shape.join() !== expected.join()) {
+      problems.push(`${key} is [${found.shape.join(", ")}], should be [${expected.join(", ")}]`);
+    }
+  }
+  if (problems.length > 0) {
+    throw new RangeError(`Cannot load ${name}: its tensors do not fit the model: ${problems.join("; ")}`);
+  }
+  for (const { name: key, tensor, layout } of parameters) {
+    const values = Float32Array.from(tensors.get(key)!.data as Float32Array);
+    const data = layout === "conv" ? oihwToHwio(values, tensor.shape) : values;
+    tensor.backend.write(tensor.storage, data);
+  }
+}
+
+/** [h, w, I, O] → [O, I, h, w]. */
+export function hwioToOihw(values: ArrayLike<number>, [h, w, I, O]: readonly number[]): Float32Array {
+  const result = new Float32Array(values.length);
+  for (let hw = 0; hw < h * w; hw++) {
+    for (let i = 0; i < I; i++) {
+      for (let o = 0; o < O; o++) result[(o * I + i) * h * w + hw] = values[(hw * I + i) * O + o];
+    }
+  }
+  return result;
+}
+
+/** [O, I, h, w] → [h, w, I, O], the shape given. */
+export function oihwToHwio(values: ArrayLike<number>, [h, w, I, O]: readonly number[]): Float32Array {
+  const result = new Float32Array(values.length);
+  for (let hw = 0; hw < h * w; hw++) {
+    for (let i = 0; i < I; i++) {
+      for (let o = 0; o < O; o++) result[(hw * I + i) * O + o] = values[(o * I + i) * h * w + hw];
+    }
+  }
+  return result;
+}

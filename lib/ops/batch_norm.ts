@@ -1,0 +1,144 @@
+// This module is browser compatible.
+import {
+  batchNormCombineKernel,
+  batchNormKernel,
+  batchNormShares,
+  batchNormStatisticsKernel,
+} from "../../kernels/batch_norm.ts";
+import { batchNormBackwardKernel, batchNormBackwardSumsKernel } from "../../kernels/batch_norm_backward.ts";
+import { copyKernel } from "../../kernels/elementwise.ts";
+import type { Backend, Storage } from "../backend/backend.ts";
+import { record } from "../record.ts";
+import { Tensor } from "../tensor.ts";
+import { runColumnSum } from "./column_sum.ts";
+
+/** Parameters and running statistics of a batch norm, [C] each. */
+export interface BatchNorm {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  /** Moves towards the batch's mean in training; stands for it otherwise. */
+  readonly runningMean: Tensor;
+  /** The same for the variance, the one that divides by n − 1. */
+  readonly runningVar: Tensor;
+}
+
+/** Options of {@linkcode batchNorm}. */
+export interface BatchNormOptions {
+  /** Use the batch's statistics, and update the running ones in place. Else those are used as constants. */
+  readonly training: boolean;
+  /** Apply ReLU to the result. Default false. */
+  readonly relu?: boolean;
+  /** Added to the variance. Default 1e-5. */
+  readonly epsilon?: number;
+  /** Weight of the batch in the running statistics. Default 0.1. */
+  readonly momentum?: number;
+}
+
+/**
+ * Batch normalisation: `y = weight (x - mean) / sqrt(variance + epsilon) + bias` for each channel.
+ *
+ * Mean and variance are over all axes but the last (Ioffe and Szegedy, 2015).
+ *
+ * @param x [..., C].
+ * @returns The shape of x.
+ * @throws {RangeError} If a parameter is not [C], or x has one value a channel in training.
+ */
+export function batchNorm(x: Tensor, norm: BatchNorm, options: BatchNormOptions): Tensor {
+  const { training, epsilon = 1e-5, momentum = 0.1 } = options;
+  const { weight, bias, runningMean, runningVar } = norm;
+  const { backend } = x;
+  const channels = checkChannels(x, norm);
+  const rows = x.length / channels;
+  const relu = Number(options.relu ?? false);
+  if (training && rows < 2) {
+    throw new RangeError(`Cannot normalise ${x} in training: a variance needs more than one value a channel`);
+  }
+  const { mean, variance } = training
+    ? batchStatistics(x, norm, { rows, channels, momentum })
+    : { mean: runningMean, variance: runningVar };
+  const y = new Tensor(backend, x.shape, { label: "batch_norm" });
+  const statistics = { mean: mean.storage, variance: variance.storage };
+  backend.run(
+    batchNormKernel,
+    { x: x.storage, ...statistics, weight: weight.storage, bias: bias.storage, y: y.storage },
+    { rows, channels, relu, epsilon },
+  );
+  const maps = { x: x.storage, y: y.storage, ...statistics };
+  return record(y, [x, weight, bias], ([dY], needed) => {
+    const shape = { rows, channels, relu, epsilon };
+    const wantsSums = training || needed[1] || needed[2];
+    const sums = wantsSums ? backwardSums(backend, { ...maps, d_y: dY!.storage }, shape) : undefined;
+    let dX: Tensor | undefined;
+    if (needed[0]) {
+      dX = new Tensor(backend, x.shape, { label: "d_x" });
+      const rest = { weight: weight.storage, sums: (sums ?? weight).storage, d_x: dX.storage };
+      const buffers = { ...maps, d_y: dY!.storage, ...rest };
+      backend.run(batchNormBackwardKernel, buffers, { ...shape, training: Number(training) });
+    }
+    return [
+      dX,
+      needed[1] ? part(sums!, channels, "d_weight") : undefined,
+      needed[2] ? part(sums!, 0, "d_bias") : undefined,
+    ];
+  });
+}
+
+function checkChannels(x: Tensor, norm: BatchNorm): number {
+  const channels = x.shape.at(-1) ?? 1;
+  for (const parameter of [norm.weight, norm.bias, norm.runningMean, norm.runningVar]) {
+    if (parameter.length !== channels) {
+      throw new RangeError(
+        `Cannot normalise ${x} with ${parameter}: it must be [${channels}], one a channel`,
+      );
+    }
+  }
+  return channels;
+}
+
+/** Mean and variance [C] of the batch; moves the running ones towards them. */
+function batchStatistics(
+  x: Tensor,
+  { runningMean, runningVar }: BatchNorm,
+  { rows, channels, momentum }: { rows: number; channels: number; momentum: number },
+): { mean: Tensor; variance: Tensor } {
+  const { backend } = x;
+  const mean = new Tensor(backend, [channels], { label: "mean" });
+  const variance = new Tensor(backend, [channels], { label: "variance" });
+  const shares = batchNormShares(rows);
+  const partial = backend.alloc(shares * 2 * channels);
+  backend.run(batchNormStatisticsKernel, { x: x.storage, partial }, { rows, channels, shares });
+  backend.run(batchNormCombineKernel, {
+    partial,
+    mean: mean.storage,
+    variance: variance.storage,
+    running_mean: runningMean.storage,
+    running_variance: runningVar.storage,
+  }, { rows, channels, shares, momentum });
+  backend.free(partial);
+  return { mean, variance };
+}
+
+/** [2, C]: the sums of g and of g · x̂, which are d_bias and d_weight. */
+function backwardSums(
+  backend: Backend,
+  maps: Readonly<Record<"x" | "y" | "d_y" | "mean" | "variance", Storage>>,
+  shape: { rows: number; channels: number; relu: number; epsilon: number },
+): Tensor {
+  const { rows, channels } = shape;
+  const shares = batchNormShares(rows);
+  const sums = new Tensor(backend, [2, channels], { label: "sums" });
+  const partial = backend.alloc(shares * 2 * channels);
+  backend.run(batchNormBackwardSumsKernel, { ...maps, partial }, { ...shape, shares });
+  runColumnSum(backend, { x: partial, y: sums.storage }, { M: shares, N: 2 * channels });
+  backend.free(partial);
+  return sums;
+}
+
+/** Half of the sums as a tensor of its own. */
+function part(sums: Tensor, offset: number, label: string): Tensor {
+  const count = sums.length / 2;
+  const result = new Tensor(sums.backend, [count], { label });
+  const buffers = { x: sums.storage, y: result.storage };
+  sums.backend.run(copyKernel, buffers, { count, x_offset: offset, y_offset: 0 });
+  return result;
+}

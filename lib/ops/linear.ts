@@ -1,0 +1,40 @@
+// This module is browser compatible.
+import { record } from "../record.ts";
+import { Tensor } from "../tensor.ts";
+import { columnSum } from "./column_sum.ts";
+import { product } from "./product.ts";
+
+/**
+ * Linear layer: `y = x · weightᵀ + bias`.
+ *
+ * @param x [..., I].
+ * @param weight [O, I], as PyTorch stores it, with an optional bias [O].
+ * @returns [..., O].
+ * @throws {RangeError} If the sizes do not fit.
+ */
+export function linear(x: Tensor, { weight, bias }: { weight: Tensor; bias?: Tensor }): Tensor {
+  const I = x.shape.at(-1)!;
+  const [O, inner] = weight.shape;
+  if (weight.shape.length !== 2 || inner !== I || (bias && bias.length !== O)) {
+    throw new RangeError(
+      `Cannot apply the linear layer ${weight}${bias ? ` with ${bias}` : ""} to ${x}: ` +
+        `the weight must be [outputs, ${I}] and the bias [outputs]`,
+    );
+  }
+  const rows = x.length / I;
+  const y = new Tensor(x.backend, [...x.shape.slice(0, -1), O], { label: "linear" });
+  product({ a: x, b: weight, c: y, M: rows, N: O, K: I, transposeB: true, bias });
+  return record(y, bias ? [x, weight, bias] : [x, weight], ([dY], needed) => {
+    let dX: Tensor | undefined;
+    let dWeight: Tensor | undefined;
+    if (needed[0]) {
+      dX = new Tensor(x.backend, x.shape, { label: "d_x" });
+      product({ a: dY!, b: weight, c: dX, M: rows, N: I, K: O });
+    }
+    if (needed[1]) {
+      dWeight = new Tensor(x.backend, weight.shape, { label: "d_weight" });
+      product({ a: dY!, b: x, c: dWeight, M: O, N: I, K: rows, transposeA: true });
+    }
+    return [dX, dWeight, needed[2] ? columnSum(dY!, O) : undefined];
+  });
+}

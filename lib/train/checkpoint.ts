@@ -1,0 +1,83 @@
+// This module is browser compatible.
+/** A checkpoint: a model file with the optimiser's state and where the run stands. */
+
+import type { FileTensor, SafetensorsFile } from "../data/safetensors.ts";
+import { loadParameters, type ModelInfo, modelToFile, readInfo } from "../models/model_file.ts";
+import type { Parameter } from "../nn/parameters.ts";
+import type { Trainer } from "./trainer.ts";
+
+/** Where a run stands, beside the tensors. */
+export interface RunState {
+  /** Steps taken, as Adam counts them. */
+  readonly step: number;
+  /** Lowest validation loss so far; null before the first validation. */
+  readonly best: number | null;
+}
+
+/** The file of a run as it stands. */
+export async function checkpointToFile(
+  trainer: Trainer,
+  info: ModelInfo,
+  state: RunState,
+): Promise<SafetensorsFile> {
+  const file = await modelToFile(trainer.model, info);
+  const tensors = new Map(file.tensors);
+  await Promise.all(moments(trainer).map(async ({ name, tensor }) => {
+    const data = Float32Array.from(await tensor.read());
+    tensors.set(name, { dtype: "F32", shape: tensor.shape, data } satisfies FileTensor);
+  }));
+  return { metadata: { ...file.metadata, run: JSON.stringify(state) }, tensors };
+}
+
+/**
+ * Puts a run where a checkpoint left it.
+ *
+ * @param expected What the run is started with: data, words and recipe must be the checkpoint's.
+ * @param name The file's name, for errors.
+ * @throws {RangeError} If it is of other data, another vocabulary or another recipe: both sides are named.
+ */
+export function resumeFrom(
+  trainer: Trainer,
+  file: SafetensorsFile,
+  { expected, name }: { readonly expected: ModelInfo; readonly name: string },
+): RunState {
+  const found = readInfo(file, name);
+  const refuse = (what: string, theirs: string, ours: string) => {
+    throw new RangeError(
+      `Cannot resume from ${name}: it was trained with ${what} ${theirs}, this run has ${ours}; ` +
+        `use the same data and flags, or another --out to start anew`,
+    );
+  };
+  if (found.dataHash !== expected.dataHash) refuse("the data", found.dataHash, expected.dataHash);
+  const words = (info: ModelInfo) => `of ${info.words.length} words`;
+  if (found.words.join("\n") !== expected.words.join("\n")) {
+    refuse("a vocabulary", words(found), `another ${words(expected)}`);
+  }
+  const [theirs, ours] = [{ ...found.config, ...found.recipe }, { ...expected.config, ...expected.recipe }];
+  for (const [key, value] of Object.entries(ours)) {
+    const other = (theirs as Record<string, unknown>)[key];
+    if (JSON.stringify(other) !== JSON.stringify(value)) {
+      refuse(key, JSON.stringify(other), JSON.stringify(value));
+    }
+  }
+  if (file.metadata.run === undefined) {
+    throw new SyntaxError(`Cannot resume from ${name}: it is a model, not a checkpoint (it has no "run")`);
+  }
+  loadParameters([...trainer.model.parameters.all, ...moments(trainer)], file.tensors, name);
+  const state: RunState = JSON.parse(file.metadata.run);
+  trainer.adam.steps = state.step;
+  return state;
+}
+
+/** Adam's moments as parameters with names. */
+function moments({ model, adam }: Trainer): Parameter[] {
+  return model.parameters.trained.flatMap(({ name }, i) => {
+    const { m, v } = adam.moments[i];
+    const common = { layout: "same", trained: false } as const;
+    return [{ name: `optimiser.m.${name}`, tensor: m, ...common }, {
+      name: `optimiser.v.${name}`,
+      tensor: v,
+      ...common,
+    }];
+  });
+}

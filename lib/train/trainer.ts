@@ -1,0 +1,121 @@
+// This module is browser compatible.
+import { copyKernel } from "../../kernels/elementwise.ts";
+import { valueAndGrad } from "../autograd.ts";
+import type { CaptionModel } from "../models/caption_model.ts";
+import { type HostBatch, uploadBatch } from "../models/device_batch.ts";
+import { Adam } from "../optim/adam.ts";
+import { hash32 } from "../random.ts";
+import { scope } from "../scope.ts";
+import { Tensor } from "../tensor.ts";
+import { learningRateAt, type Schedule } from "./schedule.ts";
+
+/** How a model is trained. */
+export interface Recipe extends Schedule {
+  /** Largest global norm of the gradients. */
+  readonly clipNorm: number;
+  /** Weight of the doubly stochastic attention term. */
+  readonly alphaC: number;
+  /** Names the run's random numbers. */
+  readonly seed: number;
+}
+
+/** What one step reported. */
+export interface Reading {
+  /** Counted from 1. */
+  readonly step: number;
+  /** What was minimised. */
+  readonly loss: number;
+  /** Nats per word. */
+  readonly crossEntropy: number;
+  /** Norm of all gradients before clipping. Not finite: the step changed nothing. */
+  readonly gradNorm: number;
+  readonly learningRate: number;
+}
+
+/** Numbers a step leaves in the ring. */
+const SLOT = 3;
+
+/**
+ * Takes training steps without waiting for any: losses gather in a ring on the device until they are read.
+ *
+ * The state is the model's tensors, Adam's moments and the number of steps: nothing else needs saving.
+ */
+export class Trainer {
+  readonly model: CaptionModel;
+  readonly adam: Adam;
+  readonly #recipe: Recipe;
+  /** [capacity, 3]: loss, cross entropy, norm of each step since the last reading. */
+  readonly #ring: Tensor;
+  readonly #capacity: number;
+  #unread = 0;
+
+  /** @param capacity Most steps between two calls of {@linkcode Trainer.readings}. Default 64. */
+  constructor(model: CaptionModel, recipe: Recipe, { capacity = 64 }: { readonly capacity?: number } = {}) {
+    this.model = model;
+    this.adam = new Adam(model.parameters.trained.map(({ tensor }) => tensor));
+    this.#recipe = recipe;
+    this.#capacity = capacity;
+    this.#ring = new Tensor(model.backend, [capacity, SLOT], { label: "loss ring" });
+  }
+
+  /** Steps taken so far. */
+  get steps(): number {
+    return this.adam.steps;
+  }
+
+  /** Steps that have not been read. */
+  get unread(): number {
+    return this.#unread;
+  }
+
+  /**
+   * Forward, backward, clip, Adam.
+   *
+   * @throws {RangeError} If the ring is full.
+   */
+  step(batch: HostBatch): void {
+    if (this.#unread === this.#capacity) {
+      throw new RangeError(`Cannot take a step: ${this.#capacity} losses are unread, call readings()`);
+    }
+    const { backend } = this.model;
+    const { alphaC, clipNorm, seed } = this.#recipe;
+    scope(() => {
+      const onDevice = uploadBatch(backend, batch);
+      const { value, grads } = valueAndGrad(this.adam.parameters, () => {
+        const { loss, crossEntropy } = this.model.loss(onDevice, {
+          training: true,
+          alphaC,
+          dropoutSeed: hash32(seed, this.steps),
+        });
+        return { loss, crossEntropy };
+      });
+      const learningRate = learningRateAt(this.steps, this.#recipe);
+      const norm = this.adam.step(grads, { learningRate, clipNorm });
+      [value.loss, value.crossEntropy, norm].forEach((x, i) => {
+        const slot = { count: 1, x_offset: 0, y_offset: this.#unread * SLOT + i };
+        backend.run(copyKernel, { x: x.storage, y: this.#ring.storage }, slot);
+      });
+    });
+    backend.flush();
+    this.#unread++;
+  }
+
+  /** What the steps since the last call reported; waits for them. Steps may be taken meanwhile. */
+  async readings(): Promise<Reading[]> {
+    const count = this.#unread;
+    const last = this.steps;
+    this.#unread = 0;
+    if (count === 0) return [];
+    const values = await this.#ring.read();
+    return Array.from({ length: count }, (_, i) => {
+      const step = last - count + i + 1;
+      const [loss, crossEntropy, gradNorm] = values.subarray(i * SLOT, (i + 1) * SLOT);
+      return { step, loss, crossEntropy, gradNorm, learningRate: learningRateAt(step - 1, this.#recipe) };
+    });
+  }
+
+  dispose(): void {
+    this.adam.dispose();
+    this.#ring.dispose();
+  }
+}

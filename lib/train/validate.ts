@@ -1,0 +1,36 @@
+// This module is browser compatible.
+import { type Batch, BatchLoader, type BatchSource } from "../data/batches.ts";
+import type { CaptionModel } from "../models/caption_model.ts";
+import { uploadBatch } from "../models/device_batch.ts";
+import { scope } from "../scope.ts";
+
+/**
+ * Mean cross entropy over all captions of a split in evaluation mode, with teacher forcing.
+ *
+ * @returns Nats per word.
+ */
+export async function validationLoss(
+  model: CaptionModel,
+  split: BatchSource,
+  { batchSize }: { readonly batchSize: number },
+): Promise<number> {
+  const loader = new BatchLoader(split, { batchSize, shuffle: false });
+  const read = async (batch: Batch) => {
+    const entropy = scope(() =>
+      model.loss(uploadBatch(model.backend, batch), { training: false }).crossEntropy
+    );
+    const value = await entropy.item();
+    entropy.dispose();
+    // every id but the start token is predicted
+    const words = batch.lengths.reduce((sum, length) => sum + length - 1, 0);
+    return { value, words };
+  };
+  let sum = 0;
+  let words = 0;
+  for (const batch of loader.epoch(0)) {
+    const reading = await read(batch);
+    sum += reading.value * reading.words;
+    words += reading.words;
+  }
+  return sum / words;
+}

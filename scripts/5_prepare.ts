@@ -1,0 +1,133 @@
+/**
+ * Step 5: make the data ready for training.
+ *
+ * Splits captions into words, chooses the vocabulary, deals photos into train, val and test, and decodes and
+ * resizes every photo once into packed pixels, so that training never decodes. Training does the same by itself
+ * where it is missing; here one sees what comes out.
+ *
+ *     deno task prepare --size 64 --min-count 6
+ *     deno run --allow-read --allow-write=data --allow-sys=cpus --allow-env=IMAGESCRIPT_WASM_SIMD scripts/5_prepare.ts
+ *
+ * Reads data/annotations and data/img. Writes data/shards and data/vocabulary.json. Takes a minute for 10,000
+ * photos; stopped and started again, it goes on where it was.
+ */
+
+import { count } from "../lib/data/captions.ts";
+import { karpathyWords, PUBLISHED_WORDS } from "../lib/data/karpathy.ts";
+import { parseOptions } from "../lib/deno/cli.ts";
+import { describeDataset, findData, openFound } from "../lib/deno/dataset_disk.ts";
+import { progressBar } from "../lib/deno/progress.ts";
+import { runScript } from "../lib/deno/run_script.ts";
+import { ensureWritable, writeFileAtomic } from "../lib/deno/write_file.ts";
+import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
+
+const OPTIONS = {
+  data: { default: "data", description: "folder of downloads", placeholder: "DIR" },
+  annotations: {
+    description: "a caption file or a folder of some, in place of the downloaded",
+    placeholder: "FILE",
+  },
+  images: { description: "folder of the photos, in place of img in --data", placeholder: "DIR" },
+  dataset: {
+    description: "which captions, where there are several: karpathy, coco2014 …",
+    placeholder: "NAME",
+  },
+  size: {
+    default: DEFAULT_PREPROCESSING.size,
+    min: 1,
+    max: 4096,
+    description: "width and height of a photo in pixels",
+  },
+  resize: { default: "squash", choices: ["squash", "crop"], description: "the whole photo, or its centre" },
+  shortSide: {
+    type: "integer",
+    min: 1,
+    description: "with crop: pixels of the shorter side before (default --size)",
+  },
+  minCount: { default: 6, min: 1, description: "words that occur less often become unknown" },
+  captions: { default: "all", choices: ["all", "first"], description: "captions of each photo to train on" },
+  words: {
+    choices: ["auto", "ptb", "segment", "given"],
+    description: "what splits captions into words (default: the file's own words, else auto)",
+  },
+  maxWords: { default: 50, min: 1, description: "captions are cut behind this many words" },
+  valShare: {
+    type: "number",
+    max: 0.99,
+    description: "share held out for validation (default: as the file says, else 0.05)",
+  },
+  threads: { default: navigator.hardwareConcurrency, min: 1, max: 256, description: "workers that decode" },
+  json: { default: false, description: "print JSON for machines" },
+} as const;
+
+async function main(): Promise<void> {
+  const options = parseOptions(Deno.args, OPTIONS, {
+    command: "deno task prepare",
+    purpose: "Makes photos and captions ready for training.",
+    examples: [
+      "deno task prepare --size 64 --min-count 6",
+      "deno task prepare --annotations my/captions.csv",
+    ],
+  });
+  const { data, size, resize, shortSide } = options;
+  await ensureWritable(data);
+
+  // 1. Captions, and the photos that are on disk.
+  const found = await findData(options);
+  const { set, images, pictures } = found;
+  console.error(`data ${set.report.source}, ${count(pictures.files.size)} photos in ${images}`);
+  const words = karpathyWords(set);
+  if (words !== undefined) {
+    console.error(
+      `the whole Karpathy file has ${count(words)} words, published are ${count(PUBLISHED_WORDS)}`,
+    );
+  }
+
+  // 2. Photos, decoded and resized once; words, vocabulary, splits.
+  const bar = progressBar({ label: "Packing", total: pictures.files.size, unit: "photos" });
+  const started = performance.now();
+  const dataset = await openFound(found, {
+    ...options,
+    preprocessing: { ...DEFAULT_PREPROCESSING, size, resize, shortSide },
+    onProgress: (done, _total, bad) => bar.update(done, bad > 0 ? `${count(bad)} bad` : undefined),
+  }).finally(() => bar.done());
+  const seconds = (performance.now() - started) / 1000;
+  dataset.close();
+
+  // 3. What came out.
+  const { vocabulary, report: { coverage }, shardReport } = dataset;
+  await writeFileAtomic(`${data}/vocabulary.json`, JSON.stringify(vocabulary) + "\n");
+  if (options.json) {
+    const { hash, train, val, test, shards } = dataset;
+    console.log(JSON.stringify({
+      hash,
+      shards,
+      size,
+      images: { train: train.images.length, val: val.images.length, test: test?.images.length ?? 0 },
+      captions: { train: train.tokens.captions, val: val.tokens.captions, test: test?.tokens.captions ?? 0 },
+      vocabulary: { size: vocabulary.size, hash: vocabulary.hash, ...coverage },
+      packed: { added: shardReport.added, kept: shardReport.kept, bad: shardReport.bad, seconds },
+      problems: [...dataset.captionReport.problems, ...dataset.pictureProblems],
+    }));
+    return;
+  }
+  for (const line of describeDataset(dataset)) console.log(line);
+  if (coverage) {
+    const { typesKept, types, unknownShare, longest, mostFrequent } = coverage;
+    console.log(
+      `words: ${count(typesKept)} of ${count(types)} occur ${options.minCount} times or more, ` +
+        `${
+          (100 * unknownShare).toFixed(2)
+        } % of the text becomes unknown, the longest caption has ${longest}`,
+    );
+    console.log(
+      `most frequent: ${mostFrequent.map(([word, times]) => `${word} ${count(times)}`).join(", ")}`,
+    );
+  }
+  console.log(
+    `photos: ${count(shardReport.added)} packed now, ${count(shardReport.kept)} before, in ${dataset.shards}`,
+  );
+  console.log(`wrote ${data}/vocabulary.json`);
+}
+
+if (import.meta.main) await runScript(main);
