@@ -1,10 +1,8 @@
 // This module is browser compatible.
-import { defineKernel, linearGrid } from "./kernel.ts";
-import { ADAPTIVE_POOL_PARAMS } from "./pool_shape.ts";
+import { defineKernel } from "./kernel.ts";
+import { ADAPTIVE_POOL_PARAMS, mapGrid, WORKGROUP } from "./pool_shape.ts";
 import wgsl from "./adaptive_avg_pool2d.wgsl" with { type: "text" };
 import backwardWgsl from "./adaptive_avg_pool2d_backward.wgsl" with { type: "text" };
-
-const WORKGROUP = 64;
 
 /** The positions that output `i` of `m` averages over, of `n`: from start up to, not including, end. */
 function range(i: number, n: number, m: number): readonly [start: number, end: number] {
@@ -23,7 +21,7 @@ export const adaptiveAvgPool2dKernel = defineKernel({
   outputs: ["y"],
   params: ADAPTIVE_POOL_PARAMS,
   constants: { WORKGROUP },
-  workgroups: (p) => linearGrid(p.batch * p.out_height * p.out_width * p.channels, WORKGROUP),
+  workgroups: (p) => mapGrid(p.out_width * p.channels, p.out_height, p.batch),
   cpu({ x, y }, p) {
     let i = 0;
     for (let b = 0; b < p.batch; b++) {
@@ -54,7 +52,7 @@ export const adaptiveAvgPool2dBackwardKernel = defineKernel({
   outputs: ["d_x"],
   params: ADAPTIVE_POOL_PARAMS,
   constants: { WORKGROUP },
-  workgroups: (p) => linearGrid(p.batch * p.in_height * p.in_width * p.channels, WORKGROUP),
+  workgroups: (p) => mapGrid(p.in_width * p.channels, p.in_height, p.batch),
   cpu({ d_y, d_x }, p) {
     d_x.fill(0);
     let i = 0;

@@ -22,15 +22,12 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = id.x + id.y * groups.x * WORKGROUP;
-  if (i >= params.batch * params.out_height * params.out_width * params.channels) { return; }
-  let c = i % params.channels;
-  var rest = i / params.channels;
-  let ox = rest % params.out_width;
-  rest /= params.out_width;
-  let oy = rest % params.out_height;
-  let b = rest / params.out_height;
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= params.out_width * params.channels) { return; }
+  let b = id.z;
+  let oy = id.y;
+  let ox = id.x / params.channels;
+  let c = id.x - ox * params.channels;
   let top = oy * params.in_height / params.out_height;
   let bottom = ((oy + 1u) * params.in_height + params.out_height - 1u) / params.out_height;
   let left = ox * params.in_width / params.out_width;
@@ -41,5 +38,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       sum += x[((b * params.in_height + iy) * params.in_width + ix) * params.channels + c];
     }
   }
+  let i = (b * params.out_height + id.y) * params.out_width * params.channels + id.x;
   y[i] = sum / f32((bottom - top) * (right - left));
 }

@@ -31,15 +31,12 @@ fn window_end(i: u32, n: u32, m: u32) -> u32 {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = id.x + id.y * groups.x * WORKGROUP;
-  if (i >= params.batch * params.in_height * params.in_width * params.channels) { return; }
-  let c = i % params.channels;
-  var rest = i / params.channels;
-  let ix = rest % params.in_width;
-  rest /= params.in_width;
-  let iy = rest % params.in_height;
-  let b = rest / params.in_height;
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= params.in_width * params.channels) { return; }
+  let b = id.z;
+  let iy = id.y;
+  let ix = id.x / params.channels;
+  let c = id.x - ix * params.channels;
   let last_y = window_end(iy, params.out_height, params.in_height);
   let last_x = window_end(ix, params.out_width, params.in_width);
   var sum = 0.0;
@@ -53,5 +50,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
         f32(rows * columns);
     }
   }
+  let i = (b * params.in_height + id.y) * params.in_width * params.channels + id.x;
   d_x[i] = sum;
 }

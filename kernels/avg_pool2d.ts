@@ -1,10 +1,8 @@
 // This module is browser compatible.
-import { defineKernel, linearGrid } from "./kernel.ts";
-import { POOL_PARAMS } from "./pool_shape.ts";
+import { defineKernel } from "./kernel.ts";
+import { mapGrid, POOL_PARAMS, WORKGROUP } from "./pool_shape.ts";
 import wgsl from "./avg_pool2d.wgsl" with { type: "text" };
 import backwardWgsl from "./avg_pool2d_backward.wgsl" with { type: "text" };
-
-const WORKGROUP = 64;
 
 /** Mean of each window: x [B, ih, iw, C] → y [B, oh, ow, C]. Padding counts as zeros, in the divisor too. */
 export const avgPool2dKernel = defineKernel({
@@ -14,7 +12,7 @@ export const avgPool2dKernel = defineKernel({
   outputs: ["y"],
   params: POOL_PARAMS,
   constants: { WORKGROUP },
-  workgroups: (p) => linearGrid(p.batch * p.out_height * p.out_width * p.channels, WORKGROUP),
+  workgroups: (p) => mapGrid(p.out_width * p.channels, p.out_height, p.batch),
   cpu({ x, y }, p) {
     let i = 0;
     for (let b = 0; b < p.batch; b++) {
@@ -46,7 +44,7 @@ export const avgPool2dBackwardKernel = defineKernel({
   outputs: ["d_x"],
   params: POOL_PARAMS,
   constants: { WORKGROUP },
-  workgroups: (p) => linearGrid(p.batch * p.in_height * p.in_width * p.channels, WORKGROUP),
+  workgroups: (p) => mapGrid(p.in_width * p.channels, p.in_height, p.batch),
   cpu({ d_y, d_x }, p) {
     d_x.fill(0);
     let i = 0;

@@ -13,10 +13,9 @@ export function batchNormShares(rows: number): number {
   return Math.min(512, ceilDiv(rows, 128));
 }
 
-/** First row of a share, and the one after its last. */
-export function shareOf(share: number, shares: number, rows: number): readonly [start: number, end: number] {
-  const size = ceilDiv(rows, shares);
-  return [Math.min(share * size, rows), Math.min((share + 1) * size, rows)];
+/** First row of a share; that of the next share is the one after its last. */
+export function shareStart(share: number, shares: number, rows: number): number {
+  return Math.min(share * ceilDiv(rows, shares), rows);
 }
 
 /** Mean and sum of squared differences from it, per share and channel: x [rows, C] → partial [shares, 2, C]. */
@@ -30,7 +29,8 @@ export const batchNormStatisticsKernel = defineKernel({
   workgroups: ({ shares, channels }) => linearGrid(shares * channels, WORKGROUP),
   cpu({ x, partial }, { rows, channels, shares }) {
     for (let share = 0; share < shares; share++) {
-      const [start, end] = shareOf(share, shares, rows);
+      const start = shareStart(share, shares, rows);
+      const end = shareStart(share + 1, shares, rows);
       for (let c = 0; c < channels; c++) {
         let sum = 0;
         for (let row = start; row < end; row++) sum += x[row * channels + c];
@@ -40,6 +40,28 @@ export const batchNormStatisticsKernel = defineKernel({
         partial[share * 2 * channels + c] = mean;
         partial[(share * 2 + 1) * channels + c] = squares;
       }
+    }
+  },
+  fast({ x, partial }, { rows, channels, shares }) {
+    const mean = new Float64Array(channels);
+    const squares = new Float64Array(channels);
+    for (let share = 0; share < shares; share++) {
+      const start = shareStart(share, shares, rows);
+      const end = shareStart(share + 1, shares, rows);
+      mean.fill(0);
+      squares.fill(0);
+      for (let row = start, i = start * channels; row < end; row++) {
+        for (let c = 0; c < channels; c++) mean[c] += x[i++];
+      }
+      for (let c = 0; c < channels; c++) mean[c] /= Math.max(end - start, 1);
+      for (let row = start, i = start * channels; row < end; row++) {
+        for (let c = 0; c < channels; c++) {
+          const difference = x[i++] - mean[c];
+          squares[c] += difference * difference;
+        }
+      }
+      partial.set(mean, share * 2 * channels);
+      partial.set(squares, (share * 2 + 1) * channels);
     }
   },
 });
@@ -58,18 +80,17 @@ export const batchNormCombineKernel = defineKernel({
   constants: { WORKGROUP },
   workgroups: ({ channels }) => [ceilDiv(channels, WORKGROUP), 1, 1],
   cpu({ partial, mean, variance, running_mean, running_variance }, { rows, channels, shares, momentum }) {
+    const rowsOf = (share: number) => shareStart(share + 1, shares, rows) - shareStart(share, shares, rows);
     for (let c = 0; c < channels; c++) {
       let sum = 0;
       for (let share = 0; share < shares; share++) {
-        const [start, end] = shareOf(share, shares, rows);
-        sum += (end - start) * partial[share * 2 * channels + c];
+        sum += rowsOf(share) * partial[share * 2 * channels + c];
       }
       const centre = sum / rows;
       let squares = 0;
       for (let share = 0; share < shares; share++) {
-        const [start, end] = shareOf(share, shares, rows);
         const difference = partial[share * 2 * channels + c] - centre;
-        squares += partial[(share * 2 + 1) * channels + c] + (end - start) * difference ** 2;
+        squares += partial[(share * 2 + 1) * channels + c] + rowsOf(share) * difference ** 2;
       }
       mean[c] = centre;
       variance[c] = squares / rows;
@@ -94,6 +115,15 @@ export const batchNormKernel = defineKernel({
         const i = row * channels + c;
         const value = (x[i] - mean[c]) * (weight[c] / Math.sqrt(variance[c] + epsilon)) + bias[c];
         y[i] = relu && value < 0 ? 0 : value; // NaN stays NaN
+      }
+    }
+  },
+  fast({ x, mean, variance, weight, bias, y }, { rows, channels, relu, epsilon }) {
+    const scale = Float64Array.from(weight, (value, c) => value / Math.sqrt(variance[c] + epsilon));
+    const floor = relu ? 0 : -Infinity;
+    for (let row = 0, i = 0; row < rows; row++) {
+      for (let c = 0; c < channels; c++, i++) {
+        y[i] = Math.max((x[i] - mean[c]) * scale[c] + bias[c], floor); // NaN stays NaN
       }
     }
   },

@@ -40,4 +40,20 @@ export const columnSumKernel = defineKernel({
       }
     }
   },
+  fast({ x, y }, { batch, M, N, ld, offset, stride, shares, beta, scale }) {
+    const width = shares * N;
+    const sums = new Float64Array(width);
+    for (let b = 0; b < batch; b++) {
+      sums.fill(0);
+      let at = 0;
+      for (let m = 0; m < M; m++) {
+        const row = offset + b * stride + m * ld;
+        for (let n = 0; n < N; n++) sums[at + n] += x[row + n];
+        at += N;
+        if (at === width) at = 0;
+      }
+      const first = b * width;
+      for (let i = 0; i < width; i++) y[first + i] = sums[i] * scale + (beta ? y[first + i] : 0);
+    }
+  },
 });

@@ -1,10 +1,8 @@
 // This module is browser compatible.
-import { defineKernel, linearGrid } from "./kernel.ts";
-import { POOL_PARAMS } from "./pool_shape.ts";
+import { defineKernel } from "./kernel.ts";
+import { mapGrid, POOL_PARAMS, WORKGROUP } from "./pool_shape.ts";
 import wgsl from "./max_pool2d.wgsl" with { type: "text" };
 import backwardWgsl from "./max_pool2d_backward.wgsl" with { type: "text" };
-
-const WORKGROUP = 64;
 
 /**
  * Largest value of each window: x [B, ih, iw, C] → y [B, oh, ow, C].
@@ -19,7 +17,7 @@ export const maxPool2dKernel = defineKernel({
   outputs: ["y", "place"],
   params: POOL_PARAMS,
   constants: { WORKGROUP },
-  workgroups: (p) => linearGrid(p.batch * p.out_height * p.out_width * p.channels, WORKGROUP),
+  workgroups: (p) => mapGrid(p.out_width * p.channels, p.out_height, p.batch),
   cpu({ x, y, place }, p) {
     let i = 0;
     for (let b = 0; b < p.batch; b++) {
@@ -45,6 +43,34 @@ export const maxPool2dKernel = defineKernel({
       }
     }
   },
+  fast({ x, y, place }, p) {
+    const { channels: C } = p;
+    let first = 0; // of the window's C results
+    for (let b = 0; b < p.batch; b++) {
+      for (let oy = 0; oy < p.out_height; oy++) {
+        for (let ox = 0; ox < p.out_width; ox++, first += C) {
+          let found = false;
+          for (let ky = 0; ky < p.kernel; ky++) {
+            const iy = oy * p.stride + ky - p.padding;
+            if (iy < 0 || iy >= p.in_height) continue;
+            for (let kx = 0; kx < p.kernel; kx++) {
+              const ix = ox * p.stride + kx - p.padding;
+              if (ix < 0 || ix >= p.in_width) continue;
+              const from = ((b * p.in_height + iy) * p.in_width + ix) * C;
+              const here = ky * p.kernel + kx;
+              for (let c = 0; c < C; c++) {
+                const value = x[from + c];
+                if (found && !(value > y[first + c]) && !Number.isNaN(value)) continue;
+                y[first + c] = value;
+                place[first + c] = here;
+              }
+              found = true;
+            }
+          }
+        }
+      }
+    }
+  },
 });
 
 /** Gradient of {@linkcode maxPool2dKernel}: each d_y goes to the place of its window's maximum. */
@@ -55,7 +81,7 @@ export const maxPool2dBackwardKernel = defineKernel({
   outputs: ["d_x"],
   params: POOL_PARAMS,
   constants: { WORKGROUP },
-  workgroups: (p) => linearGrid(p.batch * p.in_height * p.in_width * p.channels, WORKGROUP),
+  workgroups: (p) => mapGrid(p.in_width * p.channels, p.in_height, p.batch),
   cpu({ place, d_y, d_x }, p) {
     d_x.fill(0);
     let i = 0;

@@ -32,15 +32,12 @@ fn is_nan(value: f32) -> bool {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = id.x + id.y * groups.x * WORKGROUP;
-  if (i >= params.batch * params.out_height * params.out_width * params.channels) { return; }
-  let c = i % params.channels;
-  var rest = i / params.channels;
-  let ox = rest % params.out_width;
-  rest /= params.out_width;
-  let oy = rest % params.out_height;
-  let b = rest / params.out_height;
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= params.out_width * params.channels) { return; }
+  let b = id.z;
+  let oy = id.y;
+  let ox = id.x / params.channels;
+  let c = id.x - ox * params.channels;
   var best = 0.0;
   var at = 0u;
   var found = false;
@@ -58,6 +55,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       }
     }
   }
+  let i = (b * params.out_height + id.y) * params.out_width * params.channels + id.x;
   y[i] = best;
   place[i] = at;
 }

@@ -28,7 +28,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (i >= params.count) { return; }
   let byte = (pixels[i / 4u] >> (i % 4u * 8u)) & 255u;
   let c = i % 3u;
-  let mean = select(select(params.mean_0, params.mean_1, c == 1u), params.mean_2, c == 2u);
-  let std = select(select(params.std_0, params.std_1, c == 1u), params.std_2, c == 2u);
-  y[i] = (f32(byte) / 255.0 - mean) / std;
+  let centre = select(select(params.mean_0, params.mean_1, c == 1u), params.mean_2, c == 2u);
+  let deviation = select(select(params.std_0, params.std_1, c == 1u), params.std_2, c == 2u);
+  y[i] = (f32(byte) / 255.0 - centre) / deviation;
 }

@@ -1,5 +1,15 @@
 // This module is browser compatible.
-/** The parameters that pooling kernels with a window share. */
+/** What the pooling kernels share. */
+
+import { ceilDiv, type Grid } from "./kernel.ts";
+
+/** Invocations in a workgroup, along a row's columns and channels. */
+export const WORKGROUP = 64;
+
+/** A grid over a feature map: x walks the columns and channels of a row, y the rows, z the pictures. */
+export function mapGrid(rowLength: number, rows: number, batch: number): Grid {
+  return [ceilDiv(rowLength, WORKGROUP), rows, batch];
+}
 
 /** Fields of `Params` in `max_pool2d*.wgsl` and `avg_pool2d*.wgsl`; the window is square. */
 export const POOL_PARAMS = {

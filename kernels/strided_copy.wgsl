@@ -44,9 +44,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let i_1 = rest % params.size_1;
   let i_0 = rest / params.size_1;
   if (i_0 >= params.size_0) { return; }
-  let from = params.x_offset + i_0 * params.x_stride_0 + i_1 * params.x_stride_1 +
+  let x_at = params.x_offset + i_0 * params.x_stride_0 + i_1 * params.x_stride_1 +
     i_2 * params.x_stride_2 + i_3 * params.x_stride_3 + i_4 * params.x_stride_4;
-  let to = params.y_offset + i_0 * params.y_stride_0 + i_1 * params.y_stride_1 +
+  let y_at = params.y_offset + i_0 * params.y_stride_0 + i_1 * params.y_stride_1 +
     i_2 * params.y_stride_2 + i_3 * params.y_stride_3 + i_4 * params.y_stride_4;
-  y[to] = x[from];
+  y[y_at] = x[x_at];
 }

@@ -30,7 +30,8 @@ export function valueAndGrad<T extends LossResult>(
   fn: () => T,
 ): ValueAndGrad<T> {
   const tape: TapeEntry[] = [];
-  const { value, grads, kept } = collect((made) => {
+  let kept = new Set<Tensor>();
+  const { value, grads } = collect((made) => {
     try {
       const recording: Recording = { tape, tracked: new Set(parameters), made };
       const value = withTape(recording, fn);
@@ -38,14 +39,16 @@ export function valueAndGrad<T extends LossResult>(
       if (loss.length !== 1) {
         throw new RangeError(`Cannot differentiate ${loss}: the loss must be a single number`);
       }
-      const kept = new Set(tensorsIn(value));
+      // What fn returns may hold tensors from outside too: those are not handed to the scope around.
+      const inside = new Set([...made, ...tape.flatMap((entry) => entry.made)]);
+      kept = new Set(tensorsIn(value)).intersection(inside);
       for (const tensor of made) if (!kept.has(tensor)) tensor.dispose();
       made.clear();
       const grads = walkBack(tape, { loss, parameters, tracked: recording.tracked, kept, made });
-      return { value, grads, kept };
+      return { value, grads };
     } catch (error) {
       for (const entry of tape) for (const tensor of entry.made) tensor.dispose();
-      for (const tensor of made) tensor.dispose();
+      for (const tensor of [...made, ...kept]) tensor.dispose();
       throw error;
     }
   });
@@ -63,11 +66,23 @@ interface Walk {
   readonly made: Set<Tensor>;
 }
 
-function walkBack(tape: TapeEntry[], { loss, parameters, tracked, kept, made }: Walk): Tensor[] {
-  const grads = new Gradients(made);
+function walkBack(tape: TapeEntry[], walk: Walk): Tensor[] {
+  const grads = new Gradients(walk.made);
+  try {
+    return walkEntries(tape, grads, walk);
+  } catch (error) {
+    grads.dispose();
+    throw error;
+  }
+}
+
+function walkEntries(
+  tape: TapeEntry[],
+  grads: Gradients,
+  { loss, parameters, tracked, kept }: Walk,
+): Tensor[] {
   grads.add(loss, filled(loss, 1));
-  // Popping lets an entry's closure, and what it saved, go as soon as it has run.
-  for (let entry = tape.pop(); entry; entry = tape.pop()) {
+  for (let entry = tape.at(-1); entry; entry = tape.at(-1)) {
     const { outputs, inputs, backward } = entry;
     const dOutputs = outputs.map((output) => grads.get(output));
     if (dOutputs.some((dOutput) => dOutput)) {
@@ -79,6 +94,7 @@ function walkBack(tape: TapeEntry[], { loss, parameters, tracked, kept, made }: 
       grads.sweep();
     }
     for (const tensor of entry.made) if (!kept.has(tensor)) tensor.dispose();
+    tape.pop(); // lets the closure go, and what it saved
   }
   const result = parameters.map((parameter) => grads.takeOwn(parameter) ?? filled(parameter, 0));
   grads.sweep(result);
@@ -140,6 +156,11 @@ class Gradients {
       if (!this.#users.has(tensor) && !kept.includes(tensor)) tensor.dispose();
     }
     this.#made.clear();
+  }
+
+  /** Frees them all: the walk has failed. */
+  dispose(): void {
+    for (const gradient of this.#users.keys()) gradient.dispose();
   }
 
   #own(tensor: Tensor): Tensor | undefined {

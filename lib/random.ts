@@ -4,22 +4,9 @@
  * were drawn before. So any device and any order of work gives the same ones, and resuming needs no saved state.
  */
 
-/**
- * A u32 from any number of u32 counters.
- *
- * The finaliser of MurmurHash3 (Austin Appleby, public domain) applied after each counter; the dropout kernel
- * computes the same in WGSL.
- */
-export function hash32(...counters: number[]): number {
-  let hash = 0x9e3779b9;
-  for (const counter of counters) {
-    hash = (hash ^ counter) >>> 0;
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-    hash = (hash ^ (hash >>> 16)) + 0x9e3779b9;
-  }
-  return hash >>> 0;
-}
+import { hash32 } from "../kernels/random.ts";
+
+export { hash32 };
 
 /** Uniform in [0, 1) with 24 random bits: exact in f32. */
 export function uniformAt(...counters: number[]): number {

@@ -89,6 +89,7 @@ async function main(): Promise<void> {
   const dataset = await openFound(found, {
     ...options,
     preprocessing: { ...DEFAULT_PREPROCESSING, size, resize, shortSide },
+    onWait: () => bar.log("another process is packing these photos, waiting for it"),
     onProgress: (done, _total, bad) => bar.update(done, bad > 0 ? `${count(bad)} bad` : undefined),
   }).finally(() => bar.done());
   const seconds = (performance.now() - started) / 1000;

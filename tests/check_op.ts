@@ -8,7 +8,7 @@ import { valueAndGrad } from "../lib/autograd.ts";
 import { mul, sum } from "../lib/ops/mod.ts";
 import { Random, uniformAt } from "../lib/random.ts";
 import { scope } from "../lib/scope.ts";
-import { type Shape, sizeOf, type Tensor, tensor } from "../lib/tensor.ts";
+import { type Shape, sizeOf, Tensor, tensor } from "../lib/tensor.ts";
 import { testBackends } from "./devices.ts";
 
 /** An op under test. Constants it needs it makes inside, on the backend of its inputs. */
@@ -37,7 +37,8 @@ interface Outcome {
 }
 
 /**
- * Checks an op's gradient by finite differences in f64, then its values and gradients on every backend against f64.
+ * Checks an op's gradient by finite differences in f64, then its values and gradients on every backend against f64,
+ * and that nothing is left allocated.
  *
  * The inputs' values all differ, none is 0, and they lie on no corner of a ReLU or maximum.
  *
@@ -47,7 +48,10 @@ interface Outcome {
  */
 export async function checkOp(fn: Op, shapes: readonly Shape[], options: CheckOptions = {}): Promise<void> {
   const { ranges = [[-1, 1]], tolerance = 1e-5 } = options;
-  const inputs = shapes.map((shape, i) => ({ shape, data: distinctValues(shape, ranges[i] ?? ranges[0], i) }));
+  const inputs = shapes.map((shape, i) => ({
+    shape,
+    data: distinctValues(shape, ranges[i] ?? ranges[0], i),
+  }));
   const exact = new CpuBackend();
   const want = await run(fn, inputs, exact);
   await checkDifferences(fn, inputs, want);
@@ -55,7 +59,10 @@ export async function checkOp(fn: Op, shapes: readonly Shape[], options: CheckOp
     const got = await run(fn, inputs, backend);
     compare(got.y, want.y, { what: `the value on ${backend.description}`, tolerance });
     got.grads.forEach((grad, i) =>
-      compare(grad, want.grads[i], { what: `the gradient of input ${i} on ${backend.description}`, tolerance })
+      compare(grad, want.grads[i], {
+        what: `the gradient of input ${i} on ${backend.description}`,
+        tolerance,
+      })
     );
   }
 }
@@ -66,7 +73,11 @@ interface Input {
 }
 
 /** Values exact in f32, evenly spread over the range, in random order. */
-function distinctValues(shape: Shape, [least, largest]: readonly [number, number], seed: number): Float64Array {
+function distinctValues(
+  shape: Shape,
+  [least, largest]: readonly [number, number],
+  seed: number,
+): Float64Array {
   const count = sizeOf(shape);
   const ranks = new Random(1, seed).shuffled([...Array(count).keys()]);
   // 0.37 and not a half: then none lies in the middle of the range
@@ -78,15 +89,23 @@ const lossWeight = (i: number) => Math.fround(0.25 + uniformAt(2, i)) * (i % 2 ?
 
 /** Value and gradients of `Σ weight · fn(inputs)`. */
 async function run(fn: Op, inputs: readonly Input[], backend: Backend): Promise<Outcome> {
+  const { live } = Tensor;
+  const { storages } = backend.memory();
   const tensors = inputs.map(({ shape, data }, i) => tensor(backend, data, { shape, label: `input ${i}` }));
   const { value, grads } = valueAndGrad(tensors, () => {
     const y = fn(...tensors);
-    const weights = tensor(backend, Array.from({ length: y.length }, (_, i) => lossWeight(i)), { shape: y.shape });
+    const weights = tensor(backend, Array.from({ length: y.length }, (_, i) => lossWeight(i)), {
+      shape: y.shape,
+    });
     return { loss: sum(mul(y, weights)), y };
   });
-  grads.forEach((grad, i) => assert.deepEqual(grad.shape, inputs[i].shape, `shape of the gradient of input ${i}`));
+  grads.forEach((grad, i) =>
+    assert.deepEqual(grad.shape, inputs[i].shape, `shape of the gradient of input ${i}`)
+  );
   const outcome = { y: await value.y.read(), grads: await Promise.all(grads.map((grad) => grad.read())) };
   for (const used of [...tensors, ...grads, value.loss, value.y]) used.dispose();
+  assert.equal(Tensor.live, live, `tensors alive after the op on ${backend.description}`);
+  assert.equal(backend.memory().storages, storages, `storages after the op on ${backend.description}`);
   return outcome;
 }
 
@@ -98,8 +117,11 @@ async function checkDifferences(fn: Op, inputs: readonly Input[], want: Outcome)
     const y = scope(() => fn(...tensors));
     const values = await y.read();
     if (!tensors.includes(y)) y.dispose();
-    return values.reduce((sum: number, value: number, i: number) => sum + lossWeight(i) * value, 0);
+    let loss = 0;
+    for (let i = 0; i < values.length; i++) loss += lossWeight(i) * values[i];
+    return loss;
   };
+  let worst = { error: 0, message: "" };
   for (const [i, { data }] of inputs.entries()) {
     const largest = Math.max(...Array.from(want.grads[i], Math.abs));
     const elements = new Random(3, i).shuffled([...data.keys()]).slice(0, CHECKED_ELEMENTS);
@@ -110,13 +132,14 @@ async function checkDifferences(fn: Op, inputs: readonly Input[], want: Outcome)
       const difference = (above - below) / (2 * STEP);
       const got = want.grads[i][element];
       const error = Math.abs(got - difference) / Math.max(Math.abs(difference), largest / 100, 1e-4);
-      assert.ok(
-        error <= GRADIENT_TOLERANCE,
-        `the gradient of input ${i} at element ${element} is ${got}, finite differences say ${difference}: ` +
-          `relative error ${error.toExponential(1)}`,
-      );
+      if (error <= worst.error) continue;
+      const message = `the gradient of input ${i} at element ${element} is ${got}, finite differences say ` +
+        `${difference}: relative error ${error.toExponential(1)}`;
+      worst = { error: Number.isNaN(error) ? Infinity : error, message };
     }
   }
+  for (const input of tensors) input.dispose();
+  assert.ok(worst.error <= GRADIENT_TOLERANCE, worst.message);
 }
 
 /** Asserts `|got − want| ≤ tolerance · max |want| + 1e-6` everywhere; NaN and infinities must agree. */
@@ -144,4 +167,29 @@ export function compare(
     worst < 0,
     `${what}: element ${worst} is ${got[worst]}, not ${want[worst]} (off by ${worstError}, allowed ${limit})`,
   );
+}
+
+/** What an op makes of numbers, on every backend. */
+export async function onAll(
+  fn: Op,
+  inputs: readonly (readonly [data: readonly number[], shape: Shape])[],
+): Promise<number[][]> {
+  const results: number[][] = [];
+  for (const backend of await testBackends()) {
+    const y = scope(() => fn(...inputs.map(([data, shape]) => tensor(backend, data, { shape }))));
+    results.push([...await y.read()]);
+    y.dispose();
+  }
+  return results;
+}
+
+/** A tensor with a name and a shape, for messages of errors. It dies with the scope around it. */
+export function named(label: string, ...shape: number[]): Tensor {
+  return new Tensor(new CpuBackend(), shape, { label });
+}
+
+/** Asserts that `fn` fails with a message like this one, and frees what it made. */
+export function refuses(fn: () => unknown, message: RegExp): void {
+  const body = () => void fn();
+  assert.throws(() => scope(body), { message });
 }

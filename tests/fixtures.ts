@@ -2,7 +2,8 @@
 /** Where fixtures outside the project lie, and how tests behave where they are absent. */
 
 /** Folder of photographs, goldens and odd pictures; `SHOWTELL_FIXTURES` names another. */
-export const FIXTURES = Deno.env.get("SHOWTELL_FIXTURES") ?? new URL("../../shared", import.meta.url).pathname;
+export const FIXTURES = Deno.env.get("SHOWTELL_FIXTURES") ??
+  new URL("../../shared", import.meta.url).pathname;
 
 /** In CI nothing may be ignored: what is missing fails. */
 export const IN_CI = Deno.env.get("CI") === "true";

@@ -1,4 +1,4 @@
-/** Pictures without files: resize, orientation, preprocessing, augmentation, headers. */
+/** Pictures in memory: orientation, preprocessing, augmentation, headers. */
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { flattenOnWhite } from "../lib/image/alpha.ts";
@@ -10,7 +10,220 @@ import { PictureError } from "../lib/image/picture_error.ts";
 import { type Pixels, pixelsOf } from "../lib/image/pixels.ts";
 import { DEFAULT_PREPROCESSING, preprocess } from "../lib/image/preprocess.ts";
 import { resizeBilinear } from "../lib/image/resize.ts";
-import { resizeBilinearFloat } from "../lib/image/resize_float.ts";
 import { Random } from "../lib/random.ts";
-import { FIXTURES, lacksFixture } from "./fixtures.ts";
-import goldens from "./goldens/resize.json" with { type: "json" };
+import { formulaPixels, latin1 } from "./pictures.ts";
+
+/** A gray picture from rows of digits, one a pixel. */
+function gray(...rows: string[]): Pixels {
+  const data = Uint8Array.from([...rows.join("")].flatMap((digit) => [+digit, +digit, +digit]));
+  return pixelsOf({ width: rows[0].length, height: rows.length }, data);
+}
+
+function rowsOf({ width, height, data }: Pixels): string[] {
+  const digits = Array.from({ length: width * height }, (_, i) => data[3 * i]).join("");
+  return Array.from({ length: height }, (_, y) => digits.slice(y * width, (y + 1) * width));
+}
+
+describe("orient()", () => {
+  const stored: Record<Orientation, string[]> = { // how a camera stores the picture 12/34/56
+    1: ["12", "34", "56"],
+    2: ["21", "43", "65"],
+    3: ["65", "43", "21"],
+    4: ["56", "34", "12"],
+    5: ["135", "246"],
+    6: ["246", "135"],
+    7: ["642", "531"],
+    8: ["531", "642"],
+  };
+  for (const [code, rows] of Object.entries(stored)) {
+    it(`turns orientation ${code} upright`, () => {
+      const upright = orient(gray(...rows), Number(code) as Orientation);
+      assert.deepEqual(rowsOf(upright), ["12", "34", "56"]);
+    });
+  }
+});
+
+describe("preprocess()", () => {
+  it("squashes the whole picture", () => {
+    const pixels = formulaPixels(30, 20);
+    const bytes = preprocess(pixels, { ...DEFAULT_PREPROCESSING, size: 8 });
+    assert.deepEqual(bytes, resizeBilinear(pixels, { width: 8, height: 8 }).data);
+  });
+
+  it("crops the centre after bringing the short side to its length", () => {
+    const pixels = formulaPixels(30, 20);
+    const whole = resizeBilinear(pixels, { width: 15, height: 10 });
+    const bytes = preprocess(pixels, { ...DEFAULT_PREPROCESSING, size: 8, resize: "crop", shortSide: 10 });
+    assert.deepEqual(bytes, crop(whole, { left: 4, top: 1, width: 8, height: 8 }).data); // 3.5 rounds to even
+  });
+
+  it("refuses a crop that is larger than the picture", () => {
+    const preprocessing = { ...DEFAULT_PREPROCESSING, resize: "crop", shortSide: 32 } as const;
+    assert.throws(() => preprocess(formulaPixels(30, 20), preprocessing), /Cannot cut 64 × 64 pixels/);
+  });
+
+  it("rounds sizes as torchvision does", () => {
+    assert.deepEqual(shortSideSize({ width: 640, height: 427 }, 256), { width: 383, height: 256 });
+    assert.deepEqual(shortSideSize({ width: 427, height: 640 }, 256), { width: 256, height: 383 });
+    const square = { width: 224, height: 224 };
+    assert.deepEqual(centreBox({ width: 383, height: 256 }, square), { left: 80, top: 16, ...square }); // 79.5
+  });
+
+  it("leaves the picture as it was", () => {
+    const pixels = formulaPixels(64, 64);
+    preprocess(pixels, DEFAULT_PREPROCESSING).fill(0);
+    assert.deepEqual(pixels, formulaPixels(64, 64));
+  });
+});
+
+describe("flattenOnWhite()", () => {
+  it("lays transparent colours on white", () => {
+    const rgba = Uint8Array.of(10, 20, 30, 255, 10, 20, 30, 0, 0, 100, 255, 51);
+    const { data } = flattenOnWhite(rgba, { width: 3, height: 1 });
+    assert.deepEqual([...data], [10, 20, 30, 255, 255, 255, 204, 224, 255]);
+  });
+});
+
+describe("augment()", () => {
+  const pixels = formulaPixels(20, 16);
+  const all = { keep: 0.7, flip: true, colour: 0.3 };
+
+  it("is the same for the same seed and another for another", () => {
+    const from = (seed: number) => {
+      const random = new Random(seed);
+      return augment(pixels, all, () => random.uniform());
+    };
+    assert.deepEqual(from(1), from(1));
+    assert.notDeepEqual(from(1), from(2));
+  });
+
+  it("keeps the size and changes nothing when nothing is asked for", () => {
+    const random = new Random(3);
+    assert.deepEqual(augment(pixels, {}, () => random.uniform()), pixels);
+    const { width, height } = augment(pixels, all, () => random.uniform());
+    assert.deepEqual([width, height], [20, 16]);
+  });
+
+  it("mirrors half of the pictures", () => {
+    const random = new Random(4);
+    const mirrored = orient(pixels, 2);
+    let count = 0;
+    for (let i = 0; i < 200; i++) {
+      const { data } = augment(pixels, { flip: true }, () => random.uniform());
+      if (data[0] === mirrored.data[0]) count++;
+    }
+    assert.ok(count > 70 && count < 130, `${count} of 200`);
+  });
+
+  it("keeps gray gray and colours in range", () => {
+    const random = new Random(5);
+    const { data } = augment(gray("09", "90"), { colour: 1 }, () => random.uniform());
+    for (let i = 0; i < data.length; i += 3) assert.deepEqual([data[i + 1], data[i + 2]], [data[i], data[i]]);
+    assert.throws(() => augment(pixels, { keep: 0 }, () => 0), /keep must be above 0/);
+  });
+});
+
+describe("sniff()", () => {
+  const refusal = (bytes: Uint8Array, options = {}) => {
+    try {
+      sniff(bytes, { name: "photo.x", ...options });
+    } catch (error) {
+      if (error instanceof PictureError) return error;
+      throw error;
+    }
+    throw new Error("it was not refused");
+  };
+  /** The first 33 bytes of a PNG. */
+  const png = (width: number, height: number) => {
+    const bytes = latin1("\x89PNG\r\n\x1a\n\0\0\0\rIHDR".padEnd(33, "\0"));
+    new DataView(bytes.buffer).setUint32(16, width);
+    new DataView(bytes.buffer).setUint32(20, height);
+    return bytes;
+  };
+  /** A JPEG without pixels. */
+  const jpeg = (width: number, height: number) =>
+    Uint8Array.of(
+      0xff,
+      0xd8,
+      0xff,
+      0xc0,
+      0,
+      17,
+      8,
+      height >> 8,
+      height,
+      width >> 8,
+      width,
+      3,
+      ...Array(9),
+      0xff,
+      0xd9,
+    );
+
+  const kinds: [start: string, label: string, problem: string][] = [
+    [
+      "RIFF\x10\0\0\0WEBPVP8 ",
+      "a WebP picture, which is not supported, convert it to JPEG or PNG",
+      "unsupported",
+    ],
+    ["II*\0\x08\0\0\0\0\0\0\0", "a TIFF picture", "unsupported"],
+    ["MM\0*\0\0\0\x08\0\0\0\0", "a TIFF picture", "unsupported"],
+    ["BM\x36\0\0\0\0\0\0\0\x36\0", "a BMP picture", "unsupported"],
+    ["\0\0\x01\0\x01\0\x10\x10\0\0\x01\0", "an icon", "unsupported"],
+    ["\0\0\0\x20ftypavif\0\0\0\0", "an AVIF picture", "unsupported"],
+    ["\0\0\0\x18ftypheic\0\0\0\0", "a HEIC picture", "unsupported"],
+    ["\0\0\0\x18ftypisom\0\0\0\0", "a video", "not a picture"],
+    ["<?xml version='1.0'?>\n<svg xmlns='x'/>", "an SVG drawing", "unsupported"],
+    ["P6\n10 10\n255\n......", "a PPM, PGM or PBM picture", "unsupported"],
+    ["\n<!DOCTYPE html><html>", "an HTML page", "not a picture"],
+    ["<html><body>404</body>", "an HTML page", "not a picture"],
+    ["%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "a PDF document", "not a picture"],
+    ['{"error": "not found"}', "a text file", "not a picture"],
+    ["\x89PNG\n\x1a\n\0\0\0\rIHDR", "a PNG picture damaged on its way", "not a picture"],
+    ["\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c", "a file of an unknown kind", "not a picture"],
+  ];
+  for (const [start, label, problem] of kinds) {
+    it(`names ${label.split(",")[0]}`, () => {
+      const error = refusal(latin1(start));
+      assert.equal(error.problem, problem);
+      assert.ok(error.message.startsWith(`Cannot decode photo.x: it is ${label}`), error.message);
+    });
+  }
+
+  it("names empty and very short files", () => {
+    assert.equal(refusal(new Uint8Array()).problem, "empty");
+    assert.equal(
+      refusal(latin1("\xff\xd8")).message,
+      "Cannot decode photo.x: it has only 2 bytes, save or download it again",
+    );
+  });
+
+  it("refuses huge pictures by their header", () => {
+    const wanted = /it has 50000 × 50000 = 2500 million pixels, at most 100 million are allowed/;
+    assert.match(refusal(png(50_000, 50_000)).message, wanted);
+    assert.match(refusal(jpeg(50_000, 50_000)).message, wanted);
+    assert.equal(refusal(png(100, 100), { maxPixels: 9999 }).problem, "too large");
+    assert.equal(sniff(png(100, 100), { maxPixels: 10_000 }).width, 100);
+    assert.equal(refusal(png(0, 5)).problem, "corrupt");
+  });
+
+  it("reads sizes", () => {
+    const { format, width, height, orientation, components } = sniff(jpeg(640, 427));
+    assert.deepEqual([format, width, height, orientation, components], ["jpeg", 640, 427, 1, 3]);
+  });
+
+  it("survives every cut of a header", () => {
+    for (
+      const bytes of [png(10, 20), jpeg(10, 20), latin1("GIF89a\x0a\0\x14\0\0\0\0,\0\0\0\0\x0a\0\x14\0\0;")]
+    ) {
+      assert.equal(sniff(bytes).height, 20);
+      for (let length = 0; length < bytes.length; length++) {
+        try {
+          sniff(bytes.subarray(0, length));
+        } catch (error) {
+          assert.ok(error instanceof PictureError, String(error));
+        }
+      }
+    }
+  });
+});

@@ -1,14 +1,14 @@
 // This module is browser compatible.
 /** How JavaScript hands a job its arguments: named 32-bit slots in memory, read by name on the other side. */
 
-import type { FunctionBuilder } from "./assembler.ts";
+import { type FunctionBuilder, integers } from "./assembler.ts";
 import { I32 } from "./values.ts";
 
 /** Names of 32-bit slots, in order. */
 export type Slots<Name extends string> = readonly Name[];
 
 /** Every job is called with its arguments' address, the thread's own scratch memory, and a range of tasks. */
-export const JOB_TYPE = ["i32", "i32", "i32", "i32"] as const;
+export const JOB = integers("args", "scratch", "first", "last");
 
 /** Copies integer slots into locals of the same names. */
 export function readSlots<const Name extends string>(

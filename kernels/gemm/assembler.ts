@@ -3,7 +3,7 @@
  * A small assembler: functions in structured statements, and the module that holds them.
  *
  * ```ts
- * module.define("scale", ["i32", "i32", "f32"], (f, [x, count, factor]) => {
+ * module.define({ x: "i32", count: "i32", factor: "f32" }, (f, { x, count, factor }) => {
  *   const end = f.i32(x.add(count.shl(2)));
  *   f.while(x.lt(end), () => {
  *     f.store(x, x.loadF32().mul(factor));
@@ -25,12 +25,17 @@ export type Value = I32 | F32 | F32x4;
 const TYPE_CODE = { i32: 0x7f, f32: 0x7d, v128: 0x7b } as const;
 
 type ValueOf<T extends Type> = T extends "i32" ? I32 : T extends "f32" ? F32 : F32x4;
-type Parameters<T extends readonly Type[]> = { [Index in keyof T]: ValueOf<T[Index]> };
 
-/** A function already defined, as others call it. */
-export interface Callee {
+/** A function already defined, as others call it: with its parameters by name. */
+export interface Callee<Name extends string = string> {
   readonly index: number;
-  readonly parameters: number;
+  readonly parameters: readonly Name[];
+}
+
+/** Integer parameters of the given names. */
+export function integers<const Name extends string>(...names: Name[]): Record<Name, "i32"> {
+  // One entry for each name.
+  return Object.fromEntries(names.map((name) => [name, "i32"])) as Record<Name, "i32">;
 }
 
 function local<T extends Type>(type: T, index: number): ValueOf<T> {
@@ -116,7 +121,7 @@ export class FunctionBuilder {
     this.#emit(...condition.code, 0x0d, 0, 0x0b);
   }
   /** Runs `body` with `index` from `from` in steps of `step` while below `to` (unsigned). */
-  for(from: I32 | number, to: I32, step: number, body: (index: I32) => void): void {
+  for(from: I32 | number, to: I32, step: I32 | number, body: (index: I32) => void): void {
     const index = this.i32(from);
     this.while(index.lt(to), () => {
       body(index);
@@ -127,11 +132,11 @@ export class FunctionBuilder {
     this.#emit(0x0f);
   }
   /** Calls a function that returns nothing. */
-  call(callee: Callee, ...args: readonly (Value | number)[]): void {
-    if (args.length !== callee.parameters) {
-      throw new RangeError(`Cannot call: the function takes ${callee.parameters} values, got ${args.length}`);
+  call<Name extends string>(callee: Callee<Name>, args: Readonly<Record<Name, Value | number>>): void {
+    for (const name of callee.parameters) {
+      const value: Value | number = args[name];
+      this.#emit(...(typeof value === "number" ? I32.of(value) : value).code);
     }
-    for (const value of args) this.#emit(...(typeof value === "number" ? I32.of(value) : value).code);
     this.#emit(0x10, ...unsigned(callee.index));
   }
   /** Calls entry `entry` of the table, a job of type `type` (see {@linkcode ModuleBuilder.job}). */
@@ -164,15 +169,18 @@ export class ModuleBuilder {
     return found >= 0 ? found : this.#types.push(code) - 1;
   }
   /** Defines a function; its parameters are locals that it may change. */
-  define<const T extends readonly Type[]>(
-    parameters: T,
-    build: (f: FunctionBuilder, parameters: Parameters<T>) => void,
-  ): Callee {
-    const f = new FunctionBuilder(parameters.length, this.relaxed);
-    // The mapped tuple type says for each position what `local` returns for it.
-    build(f, parameters.map((type, index) => local(type, index)) as unknown as Parameters<T>);
-    const index = this.#functions.push({ type: this.type(parameters), body: f.body() }) - 1;
-    return { index, parameters: parameters.length };
+  define<const P extends Readonly<Record<string, Type>>>(
+    parameters: P,
+    build: (f: FunctionBuilder, parameters: { readonly [Name in keyof P]: ValueOf<P[Name]> }) => void,
+  ): Callee<keyof P & string> {
+    const entries = Object.entries(parameters);
+    const f = new FunctionBuilder(entries.length, this.relaxed);
+    const locals = Object.fromEntries(entries.map(([name, type], index) => [name, local(type, index)]));
+    // `local` returned for each name the class of its type.
+    build(f, locals as { readonly [Name in keyof P]: ValueOf<P[Name]> });
+    const type = this.type(Object.values(parameters));
+    const index = this.#functions.push({ type, body: f.body() }) - 1;
+    return { index, parameters: Object.keys(parameters) };
   }
   export(name: string, callee: Callee): void {
     this.#exports.push([...text(name), 0, ...unsigned(callee.index)]);

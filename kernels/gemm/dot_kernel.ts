@@ -6,7 +6,7 @@
  * [outputs, inputs] is read once, in the order it lies in memory, which is what a product with few rows needs.
  */
 
-import type { Callee, FunctionBuilder, ModuleBuilder } from "./assembler.ts";
+import { type Callee, type FunctionBuilder, integers, type ModuleBuilder } from "./assembler.ts";
 import { ADD_TO_C, RELU } from "./micro_kernel.ts";
 import { F32x4, I32 } from "./values.ts";
 
@@ -25,16 +25,36 @@ export function sumsOfFour(f: FunctionBuilder, [a, b, c, d]: readonly F32x4[]): 
   return f.v128(ab.shuffle(cd, [0, 1, 4, 5]).add(ab.shuffle(cd, [2, 3, 6, 7])));
 }
 
+const DOT_TILE = integers(
+  ...[
+    "x",
+    "xRow",
+    "w",
+    "wRow",
+    "c",
+    "cRow",
+    "cColumn",
+    "k",
+    "bias",
+    "biasRow",
+    "biasColumn",
+    "flags",
+  ] as const,
+);
+
 /**
- * A tile of `rows` x `columns` products x_i · w_j.
+ * A tile of `rows` by `columns` products x_i · w_j.
  *
- * Parameters: x, bytes between its rows, w, bytes between its rows, c, bytes of C from one x to the next, bytes
- * from one w to the next, K, bias, bytes of bias from one x to the next, from one w to the next, flags.
+ * `…Row` is the bytes from one x (or, for `wRow`, one w) to the next, `…Column` from one w to the next. Without a
+ * bias its address and both its steps are 0.
  */
-export function defineDotTile(module: ModuleBuilder, rows: number, columns: number): Callee {
-  const types = Array.from({ length: 12 }, () => "i32" as const);
-  return module.define(types, (f, parameters) => {
-    const [x, xRow, w, wRow, c, cRow, cColumn, k, bias, biasRow, biasColumn, flags] = parameters;
+export function defineDotTile(
+  module: ModuleBuilder,
+  rows: number,
+  columns: number,
+): Callee<keyof typeof DOT_TILE> {
+  return module.define(DOT_TILE, (f, p) => {
+    const { x, xRow, w, wRow, c, cRow, cColumn, k, bias, biasRow, biasColumn, flags } = p;
     const xs = [x];
     for (let i = 1; i < rows; i++) xs.push(f.i32(xs[i - 1].add(xRow)));
     const ws = [w];

@@ -5,20 +5,20 @@ import { ceilDiv } from "../kernel.ts";
 import type { GemmArguments } from "./engine.ts";
 import { B_DIRECT, B_ROWS, B_TRANSPOSED, GEMM_SLOTS } from "./gemm_jobs.ts";
 import { addressOf, type Machine } from "./machine.ts";
-import { ADD_TO_C } from "./micro_kernel.ts";
+import { ADD_TO_C, RELU } from "./micro_kernel.ts";
 
 /** Multiply-adds below which a job stays on the calling thread. */
-const SMALL_JOB = 1 << 17;
+export const SMALL_JOB = 1 << 17;
 /** Longest piece of K over which packed panels are multiplied before C is written. */
 const LONGEST_PIECE = 640;
 /** Floats of A that stay in the second-level cache while a block of B passes over them. */
 const BLOCK_A_FLOATS = 96 << 10;
 /** Floats of B packed at once. */
-const BLOCK_B_FLOATS = 96 << 10;
+export const BLOCK_B_FLOATS = 96 << 10;
 /** Shortest K for which adding up the lanes of dot products costs less than packing B. */
 const SHORTEST_DOT = 48;
 /** Tasks for each thread: enough that a thread which the system holds up does not hold up the others. */
-const TASKS_PER_THREAD = 4;
+export const TASKS_PER_THREAD = 4;
 
 /** Elements from the first to the last one of `rows` rows of `length`. */
 function extent(rows: number, row: number, length: number): number {
@@ -26,7 +26,7 @@ function extent(rows: number, row: number, length: number): number {
 }
 
 /** Splits `total` into blocks of at most `most`, all multiples of `unit`, about equal. */
-function evenBlock(total: number, most: number, unit: number): number {
+export function evenBlock(total: number, most: number, unit: number): number {
   if (!(most < total)) return Math.max(unit, ceilDiv(total, unit) * unit);
   const whole = Math.max(unit, Math.floor(most / unit) * unit);
   return Math.max(unit, ceilDiv(ceilDiv(total, ceilDiv(total, whole)), unit) * unit);
@@ -37,7 +37,7 @@ function evenBlock(total: number, most: number, unit: number): number {
  *
  * @throws {RangeError} If an array is too short for the sizes and offsets given.
  */
-export function gemm(machine: Machine, args: GemmArguments): void {
+export function gemm(machine: Machine, args: GemmArguments, options: { relu?: boolean } = {}): void {
   const { a, b, c, M, N, K, bias, transposeA = false, transposeB = false } = args;
   const { offsetA = 0, offsetB = 0, offsetC = 0, batch = 1, beta = 0 } = args;
   const { lda = transposeA ? M : K, ldb = transposeB ? K : N, ldc = N } = args;
@@ -60,7 +60,7 @@ export function gemm(machine: Machine, args: GemmArguments): void {
     aBatch: 4 * strideA,
     bBatch: 4 * strideB,
     cBatch: 4 * strideC,
-    flags: beta === 1 ? ADD_TO_C : 0,
+    flags: (beta === 1 ? ADD_TO_C : 0) | (options.relu ? RELU : 0),
     blockM: M,
     blockN: N,
     blockK: K,

@@ -1,12 +1,12 @@
 // This module is browser compatible.
 /** The matrix product's two jobs: tiles over packed panels, and tiles of dot products over operands as they lie. */
 
-import { JOB_TYPE, readSlots } from "./arguments.ts";
+import { JOB, readSlots } from "./arguments.ts";
 import type { Callee, FunctionBuilder, ModuleBuilder } from "./assembler.ts";
 import { defineDotTile, DOT_ROWS, dotColumns } from "./dot_kernel.ts";
 import { ADD_TO_C } from "./micro_kernel.ts";
 import { definePackColumns, definePackRows, definePackTransposed } from "./pack.ts";
-import { AREA_A, AREA_B, PACKED_PIECE, PACKED_SERIAL, TILE } from "./scratch.ts";
+import { AREA_A, AREA_B, PACKED_PIECE, PACKED_SERIAL, TILE, ZERO_TABLE } from "./scratch.ts";
 import { A_PACKED, A_ROWS, type Tiles } from "./tiles.ts";
 import { I32 } from "./values.ts";
 
@@ -66,7 +66,7 @@ export function defineGemmJob(module: ModuleBuilder, tiles: Tiles): Callee {
   const packRows = definePackRows(module);
   const packTransposed = definePackTransposed(module);
   const packColumns = definePackColumns(module, tiles.full);
-  return module.define(JOB_TYPE, (f, [args, scratch, first, last]) => {
+  return module.define(JOB, (f, { args, scratch, first, last }) => {
     const g = readSlots(f, args, GEMM_SLOTS);
     const areaA = f.i32(scratch.add(AREA_A));
     const areaB = f.i32(scratch.add(AREA_B));
@@ -82,27 +82,28 @@ export function defineGemmJob(module: ModuleBuilder, tiles: Tiles): Callee {
       const flags = f.i32(g.flags);
       const left = f.i32(g.K);
       const k = f.i32();
+      const piece = { b, bRow: g.bRow, k, columns, to: areaB, panel: k.shl(5) };
       const packPiece = () =>
         f.if(
           g.bForm.eq(B_TRANSPOSED),
-          () => f.call(packTransposed, b, g.bRow, k, columns, areaB, k.shl(5)),
-          () => f.call(packRows, b, g.bRow, k, columns, areaB),
+          () => f.call(packTransposed, piece),
+          () => f.call(packRows, piece),
         );
       f.repeat(() => {
         f.set(k, left.min(g.blockK));
         f.if(g.bForm, () => {
           // One piece along k: neighbouring tasks that share the columns find the panels packed.
           f.if(k.eq(g.K), () => {
-            const piece = f.i32(task.div(g.tasksM));
-            const same = scratch.load(PACKED_SERIAL).eq(g.serial).and(scratch.load(PACKED_PIECE).eq(piece));
+            const name = f.i32(task.div(g.tasksM));
+            const same = scratch.load(PACKED_SERIAL).eq(g.serial).and(scratch.load(PACKED_PIECE).eq(name));
             f.if(same.not(), () => {
               packPiece();
               f.store(scratch, g.serial, PACKED_SERIAL);
-              f.store(scratch, piece, PACKED_PIECE);
+              f.store(scratch, name, PACKED_PIECE);
             });
           }, packPiece);
         });
-        f.if(g.aTransposed, () => f.call(packColumns, a, g.aRow, k, rows, areaA));
+        f.if(g.aTransposed, () => f.call(packColumns, { a, aRow: g.aRow, k, rows, to: areaA }));
         const from = f.i32(a.where(g.aTransposed.not(), areaA));
         f.for(0, columns, 8, (j) => {
           const wide = f.i32(columns.sub(j));
@@ -113,31 +114,28 @@ export function defineGemmJob(module: ModuleBuilder, tiles: Tiles): Callee {
             f.set(panel, b.add(j.shl(2)));
             f.set(bStep, g.bRow);
             f.if(wide.lt(8), () => { // Reading past the last column might leave the memory.
-              f.call(packRows, panel, g.bRow, k, wide, areaB);
+              f.call(packRows, { ...piece, b: panel, columns: wide });
               f.set(panel, areaB);
               f.set(bStep, I32.of(32));
             });
           });
-          const to = f.i32(c.add(j.shl(2)));
-          const biasAt = f.i32(bias.add(j.shl(2)).where(bias, 0));
-          f.call(
-            tiles.panel,
-            ...[
-              scratch.add(TILE),
-              kind,
-              from,
-              g.aRow,
-              panel,
-              bStep,
-              to,
-              g.cRow,
-              rows,
-              wide,
-              k,
-              biasAt,
-              flags,
-            ],
-          );
+          f.call(tiles.panel, {
+            tile: scratch.add(TILE),
+            kind,
+            table: ZERO_TABLE,
+            segments: 1,
+            a: from,
+            aRow: g.aRow,
+            b: panel,
+            bRow: bStep,
+            c: c.add(j.shl(2)),
+            cRow: g.cRow,
+            rows,
+            columns: wide,
+            k,
+            bias: bias.add(j.shl(2)).where(bias, 0),
+            flags,
+          });
         });
         // Later pieces of k add to what the first one wrote.
         f.step(a, k.mul(g.aRow).where(g.aTransposed, k.shl(2)));
@@ -155,7 +153,7 @@ export function defineDotJob(module: ModuleBuilder): Callee {
   const full = dotColumns(module.relaxed);
   const widths = [full, 4, 2, 1].filter((width, index, all) => all.indexOf(width) === index);
   const tiles = [DOT_ROWS, 1].map((rows) => widths.map((width) => defineDotTile(module, rows, width)));
-  return module.define(JOB_TYPE, (f, [args, _scratch, first, last]) => {
+  return module.define(JOB, (f, { args, first, last }) => {
     const g = readSlots(f, args, GEMM_SLOTS);
     f.for(first, last, 1, (task) => {
       const { m0, n0, product, rows, columns } = block(f, task, g);
@@ -172,8 +170,20 @@ export function defineDotJob(module: ModuleBuilder): Callee {
           f.set(left, rows);
           for (const [which, height] of [DOT_ROWS, 1].entries()) {
             f.while(left.ge(height), () => {
-              const steps = [bias, g.biasRow, g.biasColumn, g.flags];
-              f.call(tiles[which][index], a, g.aRow, b, g.bRow, c, g.cRow, g.cColumn, g.K, ...steps);
+              f.call(tiles[which][index], {
+                x: a,
+                xRow: g.aRow,
+                w: b,
+                wRow: g.bRow,
+                c,
+                cRow: g.cRow,
+                cColumn: g.cColumn,
+                k: g.K,
+                bias,
+                biasRow: g.biasRow,
+                biasColumn: g.biasColumn,
+                flags: g.flags,
+              });
               f.step(a, g.aRow.mul(height));
               f.step(c, g.cRow.mul(height));
               f.step(bias, g.biasRow.mul(height));

@@ -7,7 +7,7 @@
  * for 8 loads. Every element of C adds its products in the order of k, so tiles of any height agree to the bit.
  */
 
-import type { Callee, FunctionBuilder, ModuleBuilder } from "./assembler.ts";
+import { type Callee, type FunctionBuilder, integers, type ModuleBuilder } from "./assembler.ts";
 import { F32x4, I32 } from "./values.ts";
 
 /** Columns of a tile, and of a packed panel of B. */
@@ -40,8 +40,14 @@ export function storeRow(
 }
 
 /** The body of a tile: `a` gives the address of row i's element. */
-function product(f: FunctionBuilder, sums: F32x4[][], b: I32, a: (row: number) => F32x4): void {
-  const columns = sums[0].map((_, j) => f.v128(b.loadVector(16 * j)));
+function product(
+  f: FunctionBuilder,
+  sums: F32x4[][],
+  b: I32,
+  a: (row: number) => F32x4,
+  offset = 0,
+): void {
+  const columns = sums[0].map((_, j) => f.v128(b.loadVector(offset + 16 * j)));
   for (const [i, row] of sums.entries()) {
     const element = f.v128(a(i));
     for (const [j, sum] of row.entries()) f.set(sum, f.madd(element, columns[j], sum));
@@ -52,14 +58,11 @@ function zeros(f: FunctionBuilder, rows: number): F32x4[][] {
   return Array.from({ length: rows }, () => [f.v128(), f.v128()]);
 }
 
-/**
- * A tile whose rows of A run along memory (A stored [M, K]).
- *
- * Parameters: a, bytes between rows of A, b, bytes between rows of B, c, bytes between rows of C, K, bias, flags.
- */
-export function defineRowTile(module: ModuleBuilder, rows: number): Callee {
-  const types = ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"] as const;
-  return module.define(types, (f, [a, aRow, b, bRow, c, cRow, k, bias, flags]) => {
+const ROW_TILE = integers("a", "aRow", "b", "bRow", "c", "cRow", "k", "bias", "flags");
+
+/** A tile whose rows of A run along memory (A stored [M, K]); `aRow`, `bRow`, `cRow` are bytes from row to row. */
+export function defineRowTile(module: ModuleBuilder, rows: number): Callee<keyof typeof ROW_TILE> {
+  return module.define(ROW_TILE, (f, { a, aRow, b, bRow, c, cRow, k, bias, flags }) => {
     const sums = zeros(f, rows);
     const at = [a];
     for (let i = 1; i < rows; i++) at.push(f.i32(at[i - 1].add(aRow)));
@@ -84,31 +87,85 @@ export function defineRowTile(module: ModuleBuilder, rows: number): Callee {
   });
 }
 
+const COLUMN_TILE = integers(
+  ...["table", "a", "aStep", "b", "bRow", "c", "cRow", "segments", "run", "bias", "flags"] as const,
+);
+
 /**
- * A tile whose columns of A run along memory (A stored [K, M], or packed).
+ * A tile whose columns of A run along memory (A stored [K, M], packed, or the pixels of an image).
  *
- * Parameters: a, bytes from k to k + 1 of A, and the others as {@linkcode defineRowTile}.
+ * K is walked in segments of `run`, each `table`'s next offset behind `a`; `aStep` is the bytes from k to k + 1 of A.
  */
-export function defineColumnTile(module: ModuleBuilder, rows: number): Callee {
-  const types = ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"] as const;
-  return module.define(types, (f, [a, aStep, b, bRow, c, cRow, k, bias, flags]) => {
+export function defineColumnTile(module: ModuleBuilder, rows: number): Callee<keyof typeof COLUMN_TILE> {
+  return module.define(COLUMN_TILE, (f, p) => {
+    const { table, a, aStep, b, bRow, c, cRow, segments, run, bias, flags } = p;
     const sums = zeros(f, rows);
+    const [at, k] = [f.i32(), f.i32()];
     const one = () => {
-      product(f, sums, b, (i) => a.loadSplat(4 * i));
-      f.step(a, aStep);
+      product(f, sums, b, (i) => at.loadSplat(4 * i));
+      f.step(at, aStep);
       f.step(b, bRow);
     };
-    f.while(k.ge(4), () => {
-      for (let u = 0; u < 4; u++) one();
-      f.step(k, -4);
-    });
-    f.while(k, () => {
-      one();
-      f.step(k, -1);
+    f.while(segments, () => {
+      f.set(at, a.add(table.load()));
+      f.step(table, 4);
+      f.set(k, run);
+      f.while(k.ge(4), () => {
+        for (let u = 0; u < 4; u++) one();
+        f.step(k, -4);
+      });
+      f.while(k, () => {
+        one();
+        f.step(k, -1);
+      });
+      f.step(segments, -1);
     });
     for (const row of sums) {
       storeRow(f, c, row, { flags, bias });
       f.step(c, cRow);
+    }
+  });
+}
+
+const PIXEL_TILE = integers(
+  ...["patches", "a", "aSegment", "b", "places", "c", "segments", "run", "bias", "flags"] as const,
+);
+
+/**
+ * A tile whose rows are pixels: tables give the offsets of their `patches` behind `a` and of their `places` behind `c`.
+ *
+ * A patch is `segments` rows of an image, `run` floats of each, `aSegment` bytes from one to the next; B is packed.
+ */
+export function definePixelTile(module: ModuleBuilder, rows: number): Callee<keyof typeof PIXEL_TILE> {
+  return module.define(PIXEL_TILE, (f, p) => {
+    const { patches, a, aSegment, b, places, c, segments, run, bias, flags } = p;
+    const sums = zeros(f, rows);
+    const at = sums.map((_, i) => f.i32(a.add(patches.load(4 * i))));
+    const jump = f.i32(aSegment.sub(run.shl(2)));
+    const k = f.i32();
+    f.while(segments, () => {
+      f.set(k, run);
+      f.while(k.ge(4), () => {
+        for (let u = 0; u < 4; u++) {
+          product(f, sums, b, (i) => at[i].loadSplat(4 * u), u * PANEL_BYTES);
+        }
+        f.step(b, 4 * PANEL_BYTES);
+        for (const row of at) f.step(row, 16);
+        f.step(k, -4);
+      });
+      f.while(k, () => {
+        product(f, sums, b, (i) => at[i].loadSplat());
+        f.step(b, PANEL_BYTES);
+        for (const row of at) f.step(row, 4);
+        f.step(k, -1);
+      });
+      for (const row of at) f.step(row, jump);
+      f.step(segments, -1);
+    });
+    const to = f.i32();
+    for (const [i, row] of sums.entries()) {
+      f.set(to, c.add(places.load(4 * i)));
+      storeRow(f, to, row, { flags, bias });
     }
   });
 }

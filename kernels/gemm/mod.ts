@@ -1,7 +1,8 @@
 // This module is browser compatible.
 /** The CPU's fast primitive: SIMD matrix products, convolutions and loops in WebAssembly on a pool of threads. */
 
-import type { ConvShape, CpuEngine, GemmArguments } from "./engine.ts";
+import { conv2d, conv2dBackwardInput, conv2dBackwardWeight } from "./conv.ts";
+import type { CpuEngine, GemmArguments } from "./engine.ts";
 import { gemm } from "./gemm.ts";
 import { buildModule, hasRelaxedSimd } from "./module.ts";
 import { Pool, reservedBytes } from "./pool.ts";
@@ -51,13 +52,16 @@ export async function openEngine(options: EngineOptions = {}): Promise<CpuEngine
   const memory = new WebAssembly.Memory({ initial, maximum: maximumPages, shared });
   const pool = new Pool(buildModule({ relaxed, shared, maximumPages }), memory);
   let problem = "";
-  if (threads > 1) {
+  try {
     await pool.start(threads - 1);
+  } catch (error) {
+    if (error instanceof RangeError) throw error;
+    problem = ` (workers did not start: ${error instanceof Error ? error.message : error})`;
   }
   const kind = relaxed ? "relaxed SIMD 6×8" : "SIMD 4×8";
   const description = `${kind}, ${pool.threads} ${pool.threads === 1 ? "thread" : "threads"}${problem}`;
   const todo = (): never => {
-    throw new Error("Cannot convolve: not built yet");
+    throw new Error("Cannot run the loop: not built yet");
   };
   return {
     memory,
@@ -85,9 +89,9 @@ export async function openEngine(options: EngineOptions = {}): Promise<CpuEngine
       return before;
     },
     gemm: (args: GemmArguments) => gemm(pool, args),
-    conv2d: todo,
-    conv2dBackwardInput: todo,
-    conv2dBackwardWeight: todo,
+    conv2d: (buffers, shape, options) => conv2d(pool, buffers, shape, options),
+    conv2dBackwardInput: (buffers, shape) => conv2dBackwardInput(pool, buffers, shape),
+    conv2dBackwardWeight: (buffers, shape) => conv2dBackwardWeight(pool, buffers, shape),
     loop: todo,
     close: () => pool.close(),
   };

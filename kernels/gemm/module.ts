@@ -2,6 +2,7 @@
 /** The engine's WebAssembly module: every job, emitted for the machine at hand. */
 
 import { ModuleBuilder } from "./assembler.ts";
+import { defineConvJob, defineConvWeightJob } from "./conv_jobs.ts";
 import { defineDotJob, defineGemmJob } from "./gemm_jobs.ts";
 import { definePool } from "./pool_jobs.ts";
 import { defineTiles } from "./tiles.ts";
@@ -23,6 +24,8 @@ export function buildModule(
   const tiles = defineTiles(module);
   module.job("gemm", defineGemmJob(module, tiles));
   module.job("dot", defineDotJob(module));
+  module.job("conv", defineConvJob(module, tiles));
+  module.job("conv_weight", defineConvWeightJob(module, tiles));
   definePool(module);
   return { bytes: module.bytes(options), entries: module.entries, tileRows: tiles.full };
 }
@@ -30,6 +33,6 @@ export function buildModule(
 /** Whether this machine's WebAssembly has the relaxed multiply-add. */
 export function hasRelaxedSimd(): boolean {
   const module = new ModuleBuilder(true);
-  module.define(["v128"], (f, [x]) => f.set(x, f.madd(x, x, x)));
+  module.define({ x: "v128" }, (f, { x }) => f.set(x, f.madd(x, x, x)));
   return WebAssembly.validate(module.bytes({ shared: false, maximumPages: 1 }));
 }

@@ -6,7 +6,7 @@
  * column. A stored [K, M] becomes blocks of tile rows, each k-major.
  */
 
-import type { Callee, FunctionBuilder, ModuleBuilder } from "./assembler.ts";
+import { type Callee, type FunctionBuilder, integers, type ModuleBuilder } from "./assembler.ts";
 import { PANEL_BYTES } from "./micro_kernel.ts";
 import { F32, F32x4, I32 } from "./values.ts";
 
@@ -23,22 +23,30 @@ function copyPart(f: FunctionBuilder, to: I32, count: I32, from: (j: I32) => F32
   f.for(0, count, 1, (j) => f.store(to.add(j.shl(2)), from(j)));
 }
 
-/** Packs B stored [K, N]. Parameters: b, bytes between its rows, K, columns, destination. */
-export function definePackRows(module: ModuleBuilder): Callee {
-  return module.define(["i32", "i32", "i32", "i32", "i32"], (f, [b, bRow, k, columns, to]) => {
+const PACK_B = integers("b", "bRow", "k", "columns", "to", "panel");
+
+/** Packs a piece of B: `k` by `columns`, with `bRow` bytes from stored row to row and `panel` from panel to panel. */
+export type PackB = Callee<keyof typeof PACK_B>;
+
+/** Packs B stored [K, N]. */
+export function definePackRows(module: ModuleBuilder): PackB {
+  return module.define(PACK_B, (f, { b, bRow, k, columns, to, panel }) => {
     const from = f.i32();
     const left = f.i32();
+    const at = f.i32();
     f.while(columns.ge(8), () => {
       f.set(from, b);
       f.set(left, k);
+      f.set(at, to);
       f.while(left, () => {
-        f.store(to, from.loadVector());
-        f.store(to, from.loadVector(16), 16);
+        f.store(at, from.loadVector());
+        f.store(at, from.loadVector(16), 16);
         f.step(from, bRow);
-        f.step(to, PANEL_BYTES);
+        f.step(at, PANEL_BYTES);
         f.step(left, -1);
       });
       f.step(b, PANEL_BYTES);
+      f.step(to, panel);
       f.step(columns, -8);
     });
     f.if(columns, () => {
@@ -65,13 +73,9 @@ function storeTransposed(f: FunctionBuilder, [a, b, c, d]: F32x4[], to: I32, off
   f.store(to, abHigh.shuffle(cdHigh, [2, 3, 6, 7]), offset + 3 * PANEL_BYTES);
 }
 
-/**
- * Packs B stored [N, K]. Parameters: b, bytes between its rows, K, columns, destination, bytes from panel to panel
- * (more than K rows where several pieces of k are packed one after another).
- */
-export function definePackTransposed(module: ModuleBuilder): Callee {
-  const types = ["i32", "i32", "i32", "i32", "i32", "i32"] as const;
-  return module.define(types, (f, [b, bRow, k, columns, to, panel]) => {
+/** Packs B stored [N, K]. */
+export function definePackTransposed(module: ModuleBuilder): PackB {
+  return module.define(PACK_B, (f, { b, bRow, k, columns, to, panel }) => {
     const left = f.i32();
     const at = f.i32();
     const from = Array.from({ length: 8 }, () => f.i32());
@@ -113,9 +117,11 @@ export function definePackTransposed(module: ModuleBuilder): Callee {
   });
 }
 
-/** Packs A stored [K, M] for column tiles. Parameters: a, bytes between its rows, K, rows of C, destination. */
-export function definePackColumns(module: ModuleBuilder, tileRows: number): Callee {
-  return module.define(["i32", "i32", "i32", "i32", "i32"], (f, [a, aRow, k, rows, to]) => {
+const PACK_A = integers("a", "aRow", "k", "rows", "to");
+
+/** Packs A stored [K, M] for tiles of `tileRows`: `k` by `rows`, with `aRow` bytes from stored row to row. */
+export function definePackColumns(module: ModuleBuilder, tileRows: number): Callee<keyof typeof PACK_A> {
+  return module.define(PACK_A, (f, { a, aRow, k, rows, to }) => {
     const from = f.i32();
     const left = f.i32();
     f.while(rows, () => {

@@ -3,9 +3,12 @@
 
 import type { Machine } from "./machine.ts";
 import type { EngineModule } from "./module.ts";
-import { ARGUMENT_SLOTS, ARGUMENTS, CONTROL, SCRATCH } from "./pool_jobs.ts";
+import { ARGUMENT_SLOTS, ARGUMENTS, CONTROL, MOST_WORKERS, SCRATCH } from "./pool_jobs.ts";
 import { SCRATCH_BYTES } from "./scratch.ts";
-import { startWorkers } from "./worker.ts";
+import { startWorker, workerReady } from "./worker.ts";
+
+/** How long a worker may take to start. */
+const START_TIMEOUT_MS = 10_000;
 
 /** Bytes at the memory's start that belong to a pool of `threads`. */
 export function reservedBytes(threads: number): number {
@@ -27,6 +30,7 @@ export class Pool implements Machine {
   readonly #compiled: WebAssembly.Module;
   readonly #exports: PoolExports;
   #workers: Worker[] = [];
+  #wanted = 0;
   #integers: Int32Array;
   #floats: Float32Array;
   #serial = 0;
@@ -45,7 +49,7 @@ export class Pool implements Machine {
   }
 
   get threads(): number {
-    return this.#workers.length + 1;
+    return this.#wanted + 1;
   }
 
   nextSerial(): number {
@@ -53,14 +57,39 @@ export class Pool implements Machine {
   }
 
   /**
-   * Starts workers.
+   * Starts workers and waits until they are ready.
    *
-   * @throws {Error} If one of them does not start.
+   * @throws {Error} If one of them does not start; none is left running then.
    */
   async start(count: number): Promise<void> {
-    const scratch = Array.from({ length: count }, (_, index) => SCRATCH + (index + 1) * SCRATCH_BYTES);
-    const failed = CONTROL.failed;
-    this.#workers = await startWorkers({ module: this.#compiled, memory: this.#memory, failed }, scratch);
+    if (!(count <= MOST_WORKERS)) {
+      throw new RangeError(`Cannot use ${count + 1} threads: at most ${MOST_WORKERS + 1} are possible`);
+    }
+    this.#wanted = count;
+    this.#hire();
+    try {
+      await Promise.all(this.#workers.map((worker) => workerReady(worker, START_TIMEOUT_MS)));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Starts the workers that have not been started yet, and those that have retired. */
+  #hire(): void {
+    for (let index = 0; index < this.#wanted; index++) {
+      const alive = CONTROL.alive + 4 * index;
+      if (Atomics.load(this.#integers, alive / 4) !== 0) continue;
+      Atomics.store(this.#integers, alive / 4, 1);
+      this.#workers[index] = startWorker({
+        module: this.#compiled,
+        memory: this.#memory,
+        scratch: SCRATCH + (index + 1) * SCRATCH_BYTES,
+        alive,
+        failed: CONTROL.failed,
+        done: CONTROL.done,
+      });
+    }
   }
 
   run(job: string, values: readonly number[], tasks: number, alone = false): void {
@@ -71,12 +100,13 @@ export class Pool implements Machine {
     this.#refresh();
     const integers = this.#integers;
     for (let slot = 0; slot < values.length; slot++) integers[ARGUMENTS / 4 + slot] = values[slot];
-    if (alone || tasks === 1 || this.#workers.length === 0) {
+    if (alone || tasks === 1 || this.#wanted === 0) {
       this.#exports.alone(entry, ARGUMENTS, SCRATCH, 0, tasks);
     } else this.#share(job, entry, tasks);
   }
 
   #share(job: string, entry: number, tasks: number): void {
+    this.#hire();
     const integers = this.#integers;
     const [next, end, done] = [CONTROL.next / 4, CONTROL.end / 4, CONTROL.done / 4];
     const last = (integers[next] + tasks) | 0;
@@ -103,9 +133,12 @@ export class Pool implements Machine {
 
   /** Ends the workers. Jobs then run on this thread alone. */
   close(): void {
+    if (this.#wanted === 0) return;
+    // A sleeping worker must be woken: terminating it alone would not end its sleep.
     Atomics.store(this.#integers, CONTROL.stop / 4, 1);
     Atomics.notify(this.#integers, CONTROL.end / 4);
     for (const worker of this.#workers) worker.terminate();
     this.#workers = [];
+    this.#wanted = 0;
   }
 }

@@ -7,8 +7,8 @@
  * proves that the ticket was still open, and while one is open no other job is published.
  */
 
-import { JOB_TYPE } from "./arguments.ts";
-import type { FunctionBuilder, ModuleBuilder } from "./assembler.ts";
+import { JOB } from "./arguments.ts";
+import { type FunctionBuilder, integers, type ModuleBuilder } from "./assembler.ts";
 import { I32 } from "./values.ts";
 
 /** Words of the control block, in bytes from the memory's start; the busy ones have a cache line each. */
@@ -28,7 +28,12 @@ export const CONTROL = {
   /** The job: its table entry, and the ticket of its task 0. */
   entry: 1344,
   base: 1348,
+  /** One word a worker: 1 from its start until it retires. */
+  alive: 1536,
 } as const;
+
+/** Most workers: there is one `alive` word for each. */
+export const MOST_WORKERS = 63;
 
 /** Where a job's arguments are. */
 export const ARGUMENTS = 2048;
@@ -39,6 +44,8 @@ export const SCRATCH = 65536;
 
 /** How often a thread looks again before it sleeps: some tens of microseconds. */
 const SPINS = 20000;
+/** How long a worker sleeps before it retires: a program that forgets to close the pool ends after that. */
+const IDLE_NS = 2e9;
 /** How long the caller waits without any task being done before it gives the job up. */
 const PATIENCE_NS = 30e9;
 
@@ -46,23 +53,23 @@ const PATIENCE_NS = 30e9;
  * Defines and exports the pool's functions:
  * - `alone(entry, args, scratch, first, last)` runs tasks of a job on this thread.
  * - `work(scratch)` takes tickets until none is left.
- * - `serve(scratch)` works and waits for work, until told to stop: a worker's life.
+ * - `serve(scratch, alive)` works and waits for work, until told to stop or idle for long: a worker's life.
  * - `finish()` waits for the tickets that others hold; `done` differs from `end` afterwards if they never came.
  */
 export function definePool(module: ModuleBuilder): void {
-  const job = module.type(JOB_TYPE);
+  const job = module.type(Object.values(JOB));
   const zero = I32.of(0);
   const word = (name: keyof typeof CONTROL) => zero.atomicLoad(CONTROL[name]);
 
-  const aloneTypes = ["i32", "i32", "i32", "i32", "i32"] as const;
+  const aloneParameters = { entry: "i32", ...JOB } as const;
   module.export(
     "alone",
-    module.define(aloneTypes, (f, [entry, args, scratch, first, last]) => {
+    module.define(aloneParameters, (f, { entry, args, scratch, first, last }) => {
       f.callEntry(entry, job, args, scratch, first, last);
     }),
   );
 
-  const work = module.define(["i32"], (f, [scratch]) => {
+  const work = module.define(integers("scratch"), (f, { scratch }) => {
     const [next, end, entry, task] = [f.i32(), f.i32(), f.i32(), f.i32()];
     const look = () => {
       f.set(next, word("next"));
@@ -91,22 +98,23 @@ export function definePool(module: ModuleBuilder): void {
 
   module.export(
     "serve",
-    module.define(["i32"], (f, [scratch]) => {
-      const end = f.i32();
-      f.while(word("stop").not(), () => {
-        f.call(work, scratch);
+    module.define(integers("scratch", "alive"), (f, { scratch, alive }) => {
+      const [end, idle] = [f.i32(), f.i32()];
+      f.while(word("stop").or(idle).not(), () => {
+        f.call(work, { scratch });
         f.set(end, word("next")); // No ticket is open, or another thread has just taken the last one.
         spin(f, word("end").ne(end).or(word("stop")));
         f.discard(zero.atomicAdd(1, CONTROL.asleep));
-        f.if(word("stop").not(), () => f.discard(zero.atomicWait(end, -1, CONTROL.end)));
+        f.if(word("stop").not(), () => f.set(idle, zero.atomicWait(end, IDLE_NS, CONTROL.end).eq(2)));
         f.discard(zero.atomicAdd(-1, CONTROL.asleep));
       });
+      f.discard(alive.atomicAdd(-1));
     }),
   );
 
   module.export(
     "finish",
-    module.define([], (f) => {
+    module.define({}, (f) => {
       const [done, late] = [f.i32(), f.i32()];
       spin(f, word("done").eq(word("end")));
       f.set(done, word("done"));

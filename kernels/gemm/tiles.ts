@@ -1,58 +1,74 @@
 // This module is browser compatible.
-/** Tiles of every height, and the loop that covers a block of rows of C with them. */
+/** Tiles of every height, and the loops that cover rows of C with them, one panel of columns wide. */
 
-import type { Callee, FunctionBuilder, ModuleBuilder } from "./assembler.ts";
-import { ADD_TO_C, defineColumnTile, defineRowTile, PANEL_BYTES, RELU, tileRows } from "./micro_kernel.ts";
+import { type Callee, type FunctionBuilder, integers, type ModuleBuilder, type Value } from "./assembler.ts";
+import {
+  ADD_TO_C,
+  defineColumnTile,
+  definePixelTile,
+  defineRowTile,
+  PANEL_BYTES,
+  RELU,
+  tileRows,
+} from "./micro_kernel.ts";
 import { nextTileRows } from "./pack.ts";
-import { I32 } from "./values.ts";
+import type { I32 } from "./values.ts";
 
-/** Adds a tile that was computed aside into a C with fewer columns. */
-function defineMerge(module: ModuleBuilder): Callee {
-  const types = ["i32", "i32", "i32", "i32", "i32", "i32", "i32"] as const;
-  return module.define(types, (f, [tile, c, cRow, rows, columns, bias, flags]) => {
-    const value = f.f32();
-    f.while(rows, () => {
-      f.for(0, columns, 1, (j) => {
-        const at = f.i32(c.add(j.shl(2)));
-        f.set(value, tile.add(j.shl(2)).loadF32());
-        f.if(bias, () => f.set(value, value.add(bias.add(j.shl(2)).loadF32())));
-        f.if(flags.and(ADD_TO_C), () => f.set(value, value.add(at.loadF32())));
-        f.if(flags.and(RELU), () => f.set(value, value.max(0)));
-        f.store(at, value);
-      });
-      f.step(tile, PANEL_BYTES);
-      f.step(c, cRow);
-      f.step(rows, -1);
-    });
-  });
-}
+/** Kinds of A: its rows run along memory, its columns do, or it is packed. */
+export const A_ROWS = 0;
+export const A_COLUMNS = 1;
+export const A_PACKED = 2;
+
+const MERGE = integers("tile", "c", "columns", "bias", "flags");
+const PANEL = integers(
+  ...["tile", "kind", "table", "segments", "a", "aRow", "b", "bRow"] as const,
+  ...["c", "cRow", "rows", "columns", "k", "bias", "flags"] as const,
+);
+const PIXELS = integers(
+  ...["tile", "tilePlaces", "patches", "a", "aSegment", "b", "places", "c"] as const,
+  ...["rows", "columns", "segments", "run", "bias", "flags"] as const,
+);
 
 /** What {@linkcode defineTiles} defines. */
 export interface Tiles {
   /** Rows of a full tile. */
   readonly full: number;
   /**
-   * Covers rows of C, one panel of columns wide.
+   * Covers `rows` rows and `columns` (1 to 8) columns of C with tiles over matrices.
    *
-   * Parameters: tile (64 floats of scratch), kind (0: rows of A run along memory; 1: its columns do, at `aRow`
-   * bytes from k to k + 1; 2: packed), a, aRow, b, bRow, c, cRow, rows, columns (1 to 8), K, bias, flags.
+   * `tile` is room for 64 floats. With columns of A along memory, `aRow` is the bytes from k to k + 1, and `table`,
+   * `segments` and `k` are those of `defineColumnTile`; otherwise one segment and a table of 0.
    */
-  readonly panel: Callee;
+  readonly panel: Callee<keyof typeof PANEL>;
+  /** Covers `rows` pixels the same way. `tilePlaces` is room for the places of a tile computed aside. */
+  readonly pixels: Callee<keyof typeof PIXELS>;
 }
 
-/** Kinds of A, see {@linkcode Tiles.panel}. */
-export const A_ROWS = 0;
-export const A_COLUMNS = 1;
-export const A_PACKED = 2;
+/** Adds a row of a tile that was computed aside to a C with fewer columns. */
+function defineMerge(module: ModuleBuilder): Callee<keyof typeof MERGE> {
+  return module.define(MERGE, (f, { tile, c, columns, bias, flags }) => {
+    const value = f.f32();
+    f.for(0, columns, 1, (j) => {
+      const at = f.i32(c.add(j.shl(2)));
+      f.set(value, tile.add(j.shl(2)).loadF32());
+      f.if(bias, () => f.set(value, value.add(bias.add(j.shl(2)).loadF32())));
+      f.if(flags.and(ADD_TO_C), () => f.set(value, value.add(at.loadF32())));
+      f.if(flags.and(RELU), () => f.set(value, value.max(0)));
+      f.store(at, value);
+    });
+  });
+}
 
-/** Calls the one of `callees` (for 1, 2, ... rows) that matches `rows`. */
-function callFor(f: FunctionBuilder, callees: Callee[], rows: I32, args: I32[]): void {
-  const last = callees.length;
-  f.if(
-    rows.eq(last),
-    () => f.call(callees[last - 1], ...args),
-    last > 1 ? () => callFor(f, callees.slice(0, -1), rows, args) : undefined,
-  );
+/** Calls the one of `tiles` (of 1, 2, ... rows) that has `rows`. */
+function callFor<Name extends string>(
+  f: FunctionBuilder,
+  tiles: readonly Callee<Name>[],
+  rows: I32,
+  args: Readonly<Record<Name, Value | number>>,
+): void {
+  const last = tiles.length;
+  const lower = last > 1 ? () => callFor(f, tiles.slice(0, -1), rows, args) : undefined;
+  f.if(rows.eq(last), () => f.call(tiles[last - 1], args), lower);
 }
 
 /** Defines the tiles of a module. */
@@ -61,30 +77,73 @@ export function defineTiles(module: ModuleBuilder): Tiles {
   const heights = Array.from({ length: full }, (_, index) => index + 1);
   const rowTiles = heights.map((rows) => defineRowTile(module, rows));
   const columnTiles = heights.map((rows) => defineColumnTile(module, rows));
+  const pixelTiles = heights.map((rows) => definePixelTile(module, rows));
   const merge = defineMerge(module);
-  const types = Array.from({ length: 13 }, () => "i32" as const);
-  const panel = module.define(types, (f, parameters) => {
-    const [tile, kind, a, aRow, b, bRow, c, cRow, rows, columns, k, bias, flags] = parameters;
+
+  const panel = module.define(PANEL, (f, p) => {
+    const { tile, kind, table, segments, a, aRow, b, bRow, c, cRow, rows, columns, k, bias, flags } = p;
     const whole = f.i32(columns.eq(8));
     const to = f.i32();
-    const toRow = f.i32(cRow.where(whole, PANEL_BYTES));
-    const tileBias = f.i32(bias.where(whole, 0));
-    const tileFlags = f.i32(flags.where(whole, 0));
+    const row = f.i32(cRow.where(whole, PANEL_BYTES));
+    const finish = { cRow: row, bias: f.i32(bias.where(whole, 0)), flags: f.i32(flags.where(whole, 0)) };
     f.while(rows, () => {
       const take = nextTileRows(f, rows, full);
       f.set(to, c.where(whole, tile));
       f.if(kind, () => {
-        const step = f.i32(take.shl(2).where(kind.eq(A_PACKED), aRow));
-        callFor(f, columnTiles, take, [a, step, b, bRow, to, toRow, k, tileBias, tileFlags]);
+        const aStep = f.i32(take.shl(2).where(kind.eq(A_PACKED), aRow));
+        callFor(f, columnTiles, take, { table, a, aStep, b, bRow, c: to, segments, run: k, ...finish });
         f.step(a, take.shl(2).mul(k).where(kind.eq(A_PACKED), take.shl(2)));
       }, () => {
-        callFor(f, rowTiles, take, [a, aRow, b, bRow, to, toRow, k, tileBias, tileFlags]);
+        callFor(f, rowTiles, take, { a, aRow, b, bRow, c: to, k, ...finish });
         f.step(a, take.mul(aRow));
       });
-      f.if(whole.not(), () => f.call(merge, tile, c, cRow, take, columns, bias, flags));
+      f.if(whole.not(), () => {
+        f.for(0, take, 1, (i) => {
+          f.call(merge, { tile: tile.add(i.shl(5)), c: c.add(i.mul(cRow)), columns, bias, flags });
+        });
+      });
       f.step(c, take.mul(cRow));
       f.set(rows, rows.sub(take));
     });
   });
-  return { full, panel };
+
+  const pixels = module.define(PIXELS, (f, p) => {
+    const {
+      tile,
+      tilePlaces,
+      patches,
+      a,
+      aSegment,
+      b,
+      places,
+      c,
+      rows,
+      columns,
+      segments,
+      run,
+      bias,
+      flags,
+    } = p;
+    const whole = f.i32(columns.eq(8));
+    for (const i of heights) f.store(tilePlaces, f.i32((i - 1) * PANEL_BYTES), 4 * (i - 1));
+    const finish = { bias: f.i32(bias.where(whole, 0)), flags: f.i32(flags.where(whole, 0)) };
+    const to = f.i32(c.where(whole, tile));
+    const at = f.i32();
+    f.while(rows, () => {
+      const take = nextTileRows(f, rows, full);
+      f.set(at, places.where(whole, tilePlaces));
+      const patch = { patches, a, aSegment, segments, run };
+      callFor(f, pixelTiles, take, { ...patch, b, places: at, c: to, ...finish });
+      f.if(whole.not(), () => {
+        f.for(0, take, 1, (i) => {
+          const place = places.add(i.shl(2)).load();
+          f.call(merge, { tile: tile.add(i.shl(5)), c: c.add(place), columns, bias, flags });
+        });
+      });
+      f.step(patches, take.shl(2));
+      f.step(places, take.shl(2));
+      f.set(rows, rows.sub(take));
+    });
+  });
+  return { full, panel, pixels };
 }

@@ -1,13 +1,74 @@
 // This module is browser compatible.
-/** A worker's start: it gets the compiled module and the memory, and then serves inside WebAssembly. */
+/**
+ * A worker's life: it gets the compiled module and the memory, and then serves inside WebAssembly.
+ *
+ * Its source is this file's own function, handed over as a Blob: a worker from a file would need permission to read
+ * that file, and a path that survives bundling.
+ */
 
-/** What every worker is given. */
+/** What a worker is given. */
 export interface WorkerSetup {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
-  /** Address of the word that counts failed tasks. */
+  /** The worker's scratch memory. */
+  readonly scratch: number;
+  /** Address of the word that is 1 while the worker lives. */
+  readonly alive: number;
+  /** Addresses of the words that count failed and finished tasks. */
   readonly failed: number;
+  readonly done: number;
 }
-export function startWorkers(_setup: WorkerSetup, _scratch: readonly number[]): Promise<Worker[]> {
-  return Promise.resolve([]);
+
+/** Runs in the worker. Nothing outside this function exists there. */
+function workerMain(): void {
+  // The page's and the worker's global scopes are one type here; in a worker both take a message alone.
+  const scope = globalThis as unknown as {
+    onmessage: ((event: MessageEvent<WorkerSetup>) => void) | null;
+    postMessage(message: string): void;
+    close(): void;
+  };
+  scope.onmessage = ({ data: { module, memory, scratch, alive, failed, done } }) => {
+    const words = new Int32Array(memory.buffer, 0, 1024);
+    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+    scope.postMessage("ready");
+    try {
+      (exports.serve as (scratch: number, alive: number) => void)(scratch, alive);
+    } catch (error) {
+      // The caller may be asleep until this task is done: say that it is, and that it failed.
+      Atomics.add(words, failed / 4, 1);
+      Atomics.add(words, done / 4, 1);
+      Atomics.notify(words, done / 4);
+      throw error;
+    } finally {
+      scope.close();
+    }
+  };
+}
+
+/** Starts a worker and returns at once. It joins the pool when it is up. */
+export function startWorker(setup: WorkerSetup): Worker {
+  const source = new Blob([`(${workerMain})()`], { type: "text/javascript" });
+  const url = URL.createObjectURL(source);
+  const worker = new Worker(url, { type: "module" });
+  worker.postMessage(setup);
+  return worker;
+}
+
+/**
+ * Waits until a worker says that it is ready, and then listens no more.
+ *
+ * @throws {Error} If it fails first, or does not answer in `timeoutMs`.
+ */
+export function workerReady(worker: Worker, timeoutMs: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
+  worker.onmessage = () => resolve();
+  worker.onerror = (event) => {
+    event.preventDefault(); // Reported here: it must not end the program as well.
+    reject(new Error(event.message));
+  };
+  return promise.finally(() => {
+    clearTimeout(timer);
+    worker.onmessage = null;
+  });
 }

@@ -42,20 +42,22 @@ export class CpuBackend implements Backend {
   }
 
   alloc(length: number, type: StorageType = "f32"): Storage {
-    let array: NumberArray;
+    let storage: CpuStorage;
     try {
-      array = this.#memory.allocate(length, type);
+      storage = new CpuStorage(this.#memory, length, type);
     } catch (error) {
       throw new RangeError(
-        `Cannot allocate ${(length * 4 / 2 ** 20).toFixed(0)} MiB: ${(this.#bytes / 2 ** 20).toFixed(0)} MiB ` +
+        `Cannot allocate ${(length * 4 / 2 ** 20).toFixed(0)} MiB: ${
+          (this.#bytes / 2 ** 20).toFixed(0)
+        } MiB ` +
           `are in use and the memory cannot grow, use a smaller --batch or --size`,
         { cause: error },
       );
     }
     this.#storages++;
-    this.#bytes += array.byteLength;
+    this.#bytes += storage.array.byteLength;
     this.#peakBytes = Math.max(this.#peakBytes, this.#bytes);
-    return new CpuStorage(type, array);
+    return storage;
   }
 
   write(storage: Storage, data: ArrayLike<number>, offset = 0): void {

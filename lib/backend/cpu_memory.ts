@@ -8,21 +8,34 @@ import type { Storage, StorageType } from "./backend.ts";
 /** A storage whose numbers the host can touch. */
 export class CpuStorage implements Storage {
   readonly type: StorageType;
-  readonly array: NumberArray;
+  readonly length: number;
+  readonly #address: number;
+  readonly #memory: CpuMemory;
+  #array: NumberArray;
 
-  constructor(type: StorageType, array: NumberArray) {
+  constructor(memory: CpuMemory, length: number, type: StorageType) {
     this.type = type;
-    this.array = array;
+    this.length = length;
+    this.#memory = memory;
+    this.#array = memory.allocate(length, type);
+    this.#address = this.#array.byteOffset;
   }
 
-  get length(): number {
-    return this.array.length;
+  /** The numbers. Do not keep it: where memory is not shared, a later allocation ends its life. */
+  get array(): NumberArray {
+    // Memory that is not shared takes its views away when it grows: then their length is 0.
+    if (this.#array.length !== this.length) {
+      this.#array = this.#memory.view(this.#address, this.length, this.type);
+    }
+    return this.#array;
   }
 }
 
 /** Where arrays come from. */
 export interface CpuMemory {
   allocate(length: number, type: StorageType): NumberArray;
+  /** What was allocated at an address, seen anew. */
+  view(address: number, length: number, type: StorageType): NumberArray;
   release(array: NumberArray): void;
   /** Bytes taken from the system. */
   readonly reservedBytes: number;
@@ -34,6 +47,10 @@ export class DoubleMemory implements CpuMemory {
 
   allocate(length: number, type: StorageType): NumberArray {
     return type === "u32" ? new Uint32Array(length) : new Float64Array(length);
+  }
+
+  view(): never {
+    throw new Error("Cannot view f64 memory anew: its arrays stay as they are");
   }
 
   release(): void {
@@ -71,9 +88,14 @@ export class EngineMemory implements CpuMemory {
 
   allocate(length: number, type: StorageType): NumberArray {
     const bytes = alignUp(length * 4);
-    const address = this.#take(bytes) ?? this.#growBy(bytes);
+    return this.view(this.#take(bytes) ?? this.#growBy(bytes), length, type);
+  }
+
+  view(address: number, length: number, type: StorageType): NumberArray {
     const { buffer } = this.#engine.memory;
-    return type === "u32" ? new Uint32Array(buffer, address, length) : new Float32Array(buffer, address, length);
+    return type === "u32"
+      ? new Uint32Array(buffer, address, length)
+      : new Float32Array(buffer, address, length);
   }
 
   release(array: NumberArray): void {
@@ -101,8 +123,8 @@ export class EngineMemory implements CpuMemory {
   #growBy(bytes: number): number {
     const last = this.#free.at(-1);
     const tail = last && last.address + last.bytes === this.#end ? last.bytes : 0;
-    const wanted = Math.max(bytes - tail, GROWTH_BYTES);
-    this.#append(this.#engine.grow(wanted));
+    const before = this.#engine.grow(Math.max(bytes - tail, GROWTH_BYTES));
+    this.#append(this.#engine.memory.buffer.byteLength - before);
     return this.#take(bytes)!;
   }
 

@@ -35,14 +35,13 @@ export type DatasetName = "coco2014" | "coco2017" | "flickr8k" | "karpathy";
 /** Captions, and the folders of the photos they belong to. */
 export interface DatasetSource {
   readonly annotations: Archive;
-  /** Files of the archive that are kept, by their base names. The others (boxes, key points) are not about captions. */
-  readonly files: readonly string[];
-  /** Splits that can be asked for. */
-  readonly splits: readonly SplitName[];
-  /** Folders of {@linkcode PHOTO_FOLDERS} that its photos are in. */
-  readonly folders: readonly string[];
-  /** Captioned photos in all splits together. */
-  readonly photos: Readonly<Partial<Record<SplitName, number>>>;
+  /**
+   * Files of the archive that are kept, by their base names, with the splits that need them. The archive's other files
+   * (boxes, key points) are not about captions.
+   */
+  readonly files: Readonly<Record<string, readonly SplitName[]>>;
+  /** How many captioned photos of each split are in which of the {@linkcode PHOTO_FOLDERS}. */
+  readonly photos: Readonly<Partial<Record<SplitName, Readonly<Record<string, number>>>>>;
 }
 
 const COCO = "http://images.cocodataset.org";
@@ -95,19 +94,15 @@ export const DATASETS: Readonly<Record<DatasetName, DatasetSource>> = {
     annotations: zip(`${COCO}/annotations/annotations_trainval2014.zip`, 252_872_794, {
       sha256: "031296bbc80c45a1d1f76bf9a90ead27e94e99ec629208449507a4917a3bf009",
     }),
-    files: ["captions_train2014.json", "captions_val2014.json"],
-    splits: ["train", "val"],
-    folders: ["train2014", "val2014"],
-    photos: { train: 82_783, val: 40_504 },
+    files: { "captions_train2014.json": ["train"], "captions_val2014.json": ["val"] },
+    photos: { train: { train2014: 82_783 }, val: { val2014: 40_504 } },
   },
   coco2017: {
     annotations: zip(`${COCO}/annotations/annotations_trainval2017.zip`, 252_907_541, {
       sha256: "113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268",
     }),
-    files: ["captions_train2017.json", "captions_val2017.json"],
-    splits: ["train", "val"],
-    folders: ["train2017", "val2017"],
-    photos: { train: 118_287, val: 5_000 },
+    files: { "captions_train2017.json": ["train"], "captions_val2017.json": ["val"] },
+    photos: { train: { train2017: 118_287 }, val: { val2017: 5_000 } },
   },
   karpathy: {
     annotations: zip(
@@ -117,10 +112,16 @@ export const DATASETS: Readonly<Record<DatasetName, DatasetSource>> = {
         sha256: "4cfd70132527b80933105e5829dc9034eaab9573482e2e680abbab6130244817",
       },
     ),
-    files: ["dataset_coco.json", "dataset_flickr8k.json", "dataset_flickr30k.json"],
-    splits: ["train", "val", "test"],
-    folders: ["train2014", "val2014"],
-    photos: { train: 113_287, val: 5_000, test: 5_000 },
+    files: {
+      "dataset_coco.json": ["train", "val", "test"],
+      "dataset_flickr8k.json": [], // kept for who has those photos
+      "dataset_flickr30k.json": [],
+    },
+    photos: {
+      train: { train2014: 82_783, val2014: 30_504 }, // with "restval", as everyone trains
+      val: { val2014: 5_000 },
+      test: { val2014: 5_000 },
+    },
   },
   flickr8k: {
     annotations: {
@@ -128,15 +129,13 @@ export const DATASETS: Readonly<Record<DatasetName, DatasetSource>> = {
       aboutBytes: 2_400_000,
       md5: "bf6c1abcb8e4a833b7f922104de18627",
     },
-    files: [
-      "Flickr8k.token.txt",
-      "Flickr_8k.trainImages.txt",
-      "Flickr_8k.devImages.txt",
-      "Flickr_8k.testImages.txt",
-    ],
-    splits: ["train", "val", "test"],
-    folders: ["flickr8k"],
-    photos: { train: 6_000, val: 1_000, test: 1_000 },
+    files: {
+      "Flickr8k.token.txt": ["train", "val", "test"],
+      "Flickr_8k.trainImages.txt": ["train"],
+      "Flickr_8k.devImages.txt": ["val"],
+      "Flickr_8k.testImages.txt": ["test"],
+    },
+    photos: { train: { flickr8k: 6_000 }, val: { flickr8k: 1_000 }, test: { flickr8k: 1_000 } },
   },
 };
 

@@ -13,10 +13,14 @@ const DARKEST = 120;
 const LIGHTEST = 225;
 const DULL = 16;
 /** Difference in brightness of the two tones. */
-const CONTRAST = { least: 18, most: 36 };
+const CONTRAST = { least: 16, most: 32 };
 
 /** Fills a picture with a background. */
-export function paintBackground({ width, height, data }: Pixels, background: Background, random: Random): void {
+export function paintBackground(
+  { width, height, data }: Pixels,
+  background: Background,
+  random: Random,
+): void {
   const bright = DARKEST + (LIGHTEST - DARKEST) * random.uniform();
   const contrast = CONTRAST.least + (CONTRAST.most - CONTRAST.least) * random.uniform();
   const other = bright > (DARKEST + LIGHTEST) / 2 ? bright - contrast : bright + contrast;
@@ -39,7 +43,10 @@ const PATTERNS: Readonly<Record<Background, (random: Random) => Pattern>> = {
   },
   stripes(random) {
     const wave = waveOf(random);
-    const [cos, sin] = random.pick([[1, 0], [0, 1], [Math.SQRT1_2, Math.SQRT1_2], [Math.SQRT1_2, -Math.SQRT1_2]]);
+    const [cos, sin] = random.pick([[1, 0], [0, 1], [Math.SQRT1_2, Math.SQRT1_2], [
+      Math.SQRT1_2,
+      -Math.SQRT1_2,
+    ]]);
     return (x, y) => soft(wave(x * cos + y * sin));
   },
   checks(random) {

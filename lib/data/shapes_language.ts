@@ -1,35 +1,74 @@
 // This module is browser compatible.
 /**
- * The language of the built-in picture world: what can be said, as patterns that are filled in to describe a
- * scene (`shapes_captions.ts`) and matched to read a caption back (`shapes_grammar.ts`).
+ * The language of the built-in picture world: sentences with blanks, filled in to describe a scene
+ * (`shapes_captions.ts`) and matched to read a caption back (`shapes_grammar.ts`).
  */
 
-import { type Place, PLACES, type Relation, RELATIONS } from "./shapes.ts";
+import type { Place, Relation } from "./shapes.ts";
 
-/** How two objects that look alike are arranged. */
-export const ARRANGEMENTS = ["row", "column"] as const;
-export type Arrangement = typeof ARRANGEMENTS[number];
+/** How two objects that look alike lie: side by side, or one above the other. */
+export type Arrangement = "row" | "column";
 
-/** The words for each relation, place and arrangement. The first is the one that descriptions use. */
-export const RELATION_PHRASES: Readonly<Record<Relation, readonly string[]>> = {
-  "left of": ["left of", "to the left of"],
-  "right of": ["right of", "to the right of"],
-  above: ["above", "over"],
-  below: ["below", "under"],
-};
-export const PLACE_PHRASES: Readonly<Record<Place, readonly string[]>> = {
-  left: ["on the left"],
-  right: ["on the right"],
-  top: ["at the top"],
-  bottom: ["at the bottom"],
-  middle: ["in the middle"],
-};
-export const ARRANGEMENT_PHRASES: Readonly<Record<Arrangement, readonly string[]>> = {
-  row: ["side by side"],
-  column: ["one above the other"],
+/**
+ * Sentences that describe a scene of one object, of two, and of two that look alike: five each.
+ *
+ * `{a}` and `{b}` are objects ("a big red circle"), `{one}` is a counted one ("one big red circle"), and `{place}`
+ * where it is. `{rel}` is where a is, seen from b, and `{inv}` where b is, seen from a. `{two}` is two at once ("two
+ * big red circles"), `{pair}` the same in other words ("a pair of big red circles"), and `{row}` how they lie.
+ */
+export const SENTENCES = {
+  one: ["{a} {place}", "there is {a} {place}", "{place} is {a}", "{one} {place}", "{a} is {place}"],
+  pair: [
+    "{a} {rel} {b}",
+    "there is {a} {rel} {b}",
+    "{inv} {a} is {b}",
+    "{a} with {b} {inv} it",
+    "{a} is {rel} {b}",
+  ],
+  twins: ["{two} {row}", "there are {two} {row}", "{row} are {two}", "{pair} {row}", "here are {two} {row}"],
+} as const satisfies Record<string, readonly string[]>;
+
+/** Sentences that are read as well: parts of the ones above put together anew, or left unfinished. */
+export const ALSO_READ: readonly string[] = [
+  "{a}",
+  "{two}",
+  "there is {a}",
+  "there are {two}",
+  "{a} and {b}",
+  "here is {a} {place}",
+  "{place} there is {a}",
+  "here is {a} {rel} {b}",
+  "{inv} {a} there is {b}",
+  "there is {a} with {b} {inv} it",
+  "here is {a} with {b} {inv} it",
+  "{two} are {row}",
+  "{row} there are {two}",
+];
+
+/** Words for where an object is, seen from another. */
+export const RELATION_WORDS: Readonly<Record<Relation, string>> = {
+  "left of": "left of",
+  "right of": "right of",
+  above: "above",
+  below: "below",
 };
 
-/** The same relation seen from the other object. */
+/** Words for where a single object is in the picture. */
+export const PLACE_WORDS: Readonly<Record<Place, string>> = {
+  left: "on the left",
+  right: "on the right",
+  top: "at the top",
+  bottom: "at the bottom",
+  middle: "in the middle",
+};
+
+/** Words for how two objects that look alike lie. */
+export const ARRANGEMENT_WORDS: Readonly<Record<Arrangement, string>> = {
+  row: "side by side",
+  column: "one above the other",
+};
+
+/** The same relation, seen from the other object. */
 export const OPPOSITE: Readonly<Record<Relation, Relation>> = {
   "left of": "right of",
   "right of": "left of",

@@ -53,11 +53,9 @@ export async function downloadFile(
         part.restart(undefined);
         continue;
       }
-      if (error.wrong) await part.discard(); // or the next run would go on with it
-      throw new DownloadError(`Cannot download ${url}: ${error.message}`, {
-        retry: error.retry,
-        cause: error,
-      });
+      if (error.wrong || part.length === 0) await part.discard(); // or the next run would go on with it
+      const { retry, wrong, message } = error;
+      throw new DownloadError(`Cannot download ${url}: ${message}`, { retry, wrong, cause: error });
     }
   }
 }

@@ -13,8 +13,8 @@ export interface TransferOptions extends RetryOptions {
   readonly maxBytes?: number;
   /** What it must not be, by its Content-Type: a login page in place of an archive. Default: web pages. */
   readonly refuse?: RegExp;
-  /** Called with the bytes that the sink holds. */
-  readonly onBytes?: (bytes: number) => void;
+  /** Called with the bytes that the sink holds, and those of the whole where the server says. */
+  readonly onBytes?: (bytes: number, total: number | undefined) => void;
 }
 
 /** What it took. */
@@ -108,7 +108,7 @@ async function attemptOnce(
         if (sink.length > (whole ?? options.maxBytes ?? Infinity)) {
           throw tooLarge(sink.length, whole, options);
         }
-        onBytes?.(sink.length);
+        onBytes?.(sink.length, whole);
       }
     }
     if (whole !== undefined && sink.length !== whole) {

@@ -19,13 +19,11 @@ interface Task<Job, Answer> {
 
 interface Lane<Job, Answer> {
   readonly worker: Worker;
-  /** Posted and not answered; the first is being worked on. */
-  readonly tasks: Task<Job, Answer>[];
+  /** Posted and not yet answered. One at a time: a worker's death overtakes its answers, so of two none could be blamed. */
+  task: Task<Job, Answer> | undefined;
+  /** Whether its module has loaded; it gets no job before. */
   ready: boolean;
 }
-
-/** Jobs that a worker holds, so that it has the next at hand while this thread is busy. */
-const HELD_JOBS = 2;
 
 /** Up to `threads` workers of one module, started when there is work. Close it, or the process does not end. */
 export class JobPool<Job, Answer> {
@@ -66,40 +64,40 @@ export class JobPool<Job, Answer> {
 
   #end(reason: Error): void {
     this.#closed ??= reason;
-    for (const { worker, tasks } of this.#lanes.splice(0)) {
+    for (const { worker, task } of this.#lanes.splice(0)) {
       worker.terminate();
-      this.#queue.push(...tasks);
+      if (task) this.#queue.push(task);
     }
     for (const { reject } of this.#queue.splice(0)) reject(this.#closed);
   }
 
-  /** Hands waiting jobs to the least busy workers. */
+  /** Hands waiting jobs to free workers, and starts workers for what is left. */
   #assign(): void {
-    while (this.#queue.length > 0) {
-      let lane = this.#lanes.toSorted((a, b) => a.tasks.length - b.tasks.length).at(0);
-      if (!lane || (lane.tasks.length > 0 && this.#lanes.length < this.threads)) lane = this.#start();
-      if (lane.tasks.length >= HELD_JOBS) return;
-      const task = this.#queue.shift()!; // the loop's condition says there is one
-      lane.tasks.push(task);
-      lane.worker.postMessage(task.job);
+    for (const lane of this.#lanes) {
+      if (!lane.ready || lane.task) continue;
+      lane.task = this.#queue.shift();
+      if (!lane.task) return;
+      lane.worker.postMessage(lane.task.job);
     }
+    let starting = this.#lanes.filter(({ ready }) => !ready).length;
+    for (; starting < this.#queue.length && this.#lanes.length < this.threads; starting++) this.#start();
   }
 
-  #start(): Lane<Job, Answer> {
+  #start(): void {
     const worker = new Worker(this.#module, { type: "module" });
-    const lane: Lane<Job, Answer> = { worker, tasks: [], ready: false };
+    const lane: Lane<Job, Answer> = { worker, task: undefined, ready: false };
     this.#lanes.push(lane);
     worker.onmessage = ({ data }) => {
-      if (lane.ready) {
-        lane.tasks.shift()?.resolve(data);
-        this.#assign();
-      } else lane.ready = true;
+      const done = lane.task;
+      lane.task = undefined;
+      lane.ready = true;
+      this.#assign(); // first, so that the worker does not wait for what this thread does with the answer
+      done?.resolve(data);
     };
     worker.onerror = (event) => {
       event.preventDefault(); // or it would end this thread too
       this.#replace(lane, event.message);
     };
-    return lane;
   }
 
   #replace(lane: Lane<Job, Answer>, message: string): void {
@@ -107,9 +105,7 @@ export class JobPool<Job, Answer> {
     if (!lane.ready) return this.#end(new Error(`Cannot start a worker of ${this.#module}: ${message}`));
     lane.worker.terminate();
     this.#lanes.splice(this.#lanes.indexOf(lane), 1);
-    const [culprit, ...rest] = lane.tasks;
-    culprit?.reject(new WorkerCrash(message));
-    this.#queue.unshift(...rest);
+    lane.task?.reject(new WorkerCrash(message));
     this.#assign();
   }
 }

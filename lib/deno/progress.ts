@@ -106,20 +106,22 @@ export function progressBar(options: ProgressOptions): ProgressBar {
 
 /** Units a second over the last ten seconds or so. */
 class RateMeter {
-  #start = performance.now();
+  readonly #start = performance.now();
   #samples: [time: number, count: number][] = [[this.#start, 0]];
+  #count = 0;
 
   add(count: number): void {
+    this.#count = count;
     const now = performance.now();
-    if (now - this.#samples[this.#samples.length - 1][0] >= 200) this.#samples.push([now, count]);
-    else this.#samples[this.#samples.length - 1][1] = count;
+    if (now - this.#samples[this.#samples.length - 1][0] < 200) return;
+    this.#samples.push([now, count]);
     if (this.#samples.length > 50) this.#samples.shift();
   }
 
   perSecond(): number {
     const [time, count] = this.#samples[0];
     const seconds = (performance.now() - time) / 1000;
-    return seconds > 0 ? Math.max(0, (this.#samples[this.#samples.length - 1][1] - count) / seconds) : 0;
+    return seconds > 0 ? Math.max(0, (this.#count - count) / seconds) : 0;
   }
 
   seconds(): number {

@@ -23,11 +23,17 @@ export async function runScript(main: () => Promise<number | void> | number | vo
   }
 }
 
+/** A person ended the script; {@linkcode runScript} prints the message, which says how to go on, and exits with code 1. */
+export class Interrupted extends Error {
+  override name = "Interrupted";
+}
+
 /** An error for people: its message; with the kind where the message is not one of ours; with the stack on demand. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (debugging()) return error.stack ?? error.message;
-  if (error.message.startsWith("Cannot ")) return error.message;
+  const ours = /^Cannot [^:]+: /.test(error.message); // the engine's own "Cannot read properties of null" has no colon
+  if (ours || error instanceof Interrupted) return error.message;
   return `${error.name}: ${error.message} (SHOWTELL_DEBUG=1 with --allow-env=SHOWTELL_DEBUG shows where)`;
 }
 

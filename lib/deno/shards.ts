@@ -8,35 +8,15 @@
  * decoded has a line with the reason in place of a record.
  */
 
-import { ensureDir } from "@std/fs/ensure-dir";
 import type { Preprocessing } from "../image/preprocess.ts";
 import { PictureError, type PictureProblem } from "../image/picture_error.ts";
 import { mapPictures, openPicturePool, type PicturePool } from "./picture_pool.ts";
-import {
-  entryLine,
-  geometryOf,
-  headerLine,
-  INDEX_FILE,
-  type IndexEntry,
-  PIXELS_FILE,
-  readShardIndex,
-  recordBytes,
-  type ShardIndex,
-} from "./shard_index.ts";
-import { removeIfThere, writeAll } from "./write_file.ts";
+import { geometryOf, readShardIndex, type ShardIndex } from "./shard_index.ts";
+import { type PictureFile, ShardWriter } from "./shard_writer.ts";
+import { ensureWritable } from "./write_file.ts";
 
+export type { PictureFile } from "./shard_writer.ts";
 export { openShards, type OpenShardsOptions, type Shards } from "./shard_reader.ts";
-
-/** A picture file to be packed. */
-export interface PictureFile {
-  /** Name by which it is found again: its path inside the picture folder. */
-  readonly name: string;
-  readonly path: string;
-  /** Size of the file in bytes. */
-  readonly bytes: number;
-  /** When it was last changed, milliseconds since 1970. */
-  readonly modified: number;
-}
 
 /** A picture that could not be packed. */
 export interface BadPicture {
@@ -65,29 +45,49 @@ export interface ShardOptions {
   readonly pool?: PicturePool;
   /** Called after each picture. */
   readonly onProgress?: (done: number, total: number, bad: number) => void;
+  /** Called when another process is packing into the same folder, before waiting for it. */
+  readonly onWait?: () => void;
   /** Ends the work early; what is packed stays. */
   readonly signal?: AbortSignal;
 }
 
-const FLUSH_BYTES = 16 << 20; // an interruption loses at most this much
-const FLUSH_MS = 2000;
 const TRANSIENT: ReadonlySet<string> = new Set<PictureProblem>(["unreadable", "crashed"]);
 
 /**
- * Packs the pictures that are not packed yet.
+ * Packs the pictures that are not packed yet. Where all are, nothing is written.
+ *
+ * One process at a time fills a folder; another one waits for it, and then finds the work done.
  *
  * @param dir Made when missing.
- * @throws {Error} If the folder cannot be written, another process is filling it, or `signal` aborts.
+ * @throws {Error} If the folder cannot be written, or `signal` aborts.
  */
 export async function prepareShards(
   dir: string,
   pictures: readonly PictureFile[],
   options: ShardOptions,
 ): Promise<ShardReport> {
-  const { preprocessing, onProgress, signal } = options;
-  await ensureDir(dir);
-  using _lock = await lockFolder(dir);
-  const index = await usableIndex(dir, preprocessing);
+  const { preprocessing } = options;
+  const ready = divide(pictures, await usableIndex(dir, preprocessing));
+  if (ready.wanted.length === 0) return ready.report;
+  await ensureWritable(dir);
+  using _lock = await lockFolder(dir, options.onWait);
+  const index = await usableIndex(dir, preprocessing); // another process may have packed meanwhile
+  const { wanted, report } = divide(pictures, index);
+  if (wanted.length > 0) {
+    using writer = await ShardWriter.open(dir, preprocessing, index);
+    await pack(writer, wanted, report, options);
+  }
+  return report;
+}
+
+interface ShardWork {
+  /** Pictures to be decoded. */
+  readonly wanted: readonly PictureFile[];
+  readonly report: { readonly added: number; readonly kept: number; readonly bad: BadPicture[] };
+}
+
+/** Tells the pictures that must be decoded from those that are packed, or known to be bad. */
+function divide(pictures: readonly PictureFile[], index: ShardIndex | undefined): ShardWork {
   const wanted: PictureFile[] = [];
   const bad: BadPicture[] = [];
   for (const picture of pictures) {
@@ -95,11 +95,17 @@ export async function prepareShards(
     if (entry?.bytes !== picture.bytes || entry.modified !== picture.modified) wanted.push(picture);
     else if (entry.error !== undefined) bad.push({ name: picture.name, reason: entry.error });
   }
-  let done = pictures.length - wanted.length;
-  const report = { added: wanted.length, kept: done, bad };
-  using writer = await ShardWriter.open(dir, preprocessing, index);
-  if (wanted.length === 0) return report;
-  const { threads, maxPixels, pool = openPicturePool({ threads, maxPixels }) } = options;
+  return { wanted, report: { added: wanted.length, kept: pictures.length - wanted.length, bad } };
+}
+
+async function pack(
+  writer: ShardWriter,
+  wanted: readonly PictureFile[],
+  { kept, bad }: ShardWork["report"],
+  options: ShardOptions,
+): Promise<void> {
+  const { preprocessing, onProgress, signal, threads, maxPixels } = options;
+  const pool = options.pool ?? openPicturePool({ threads, maxPixels });
   try {
     let next = 0;
     for await (const { pixels, error } of mapPictures(pool, wanted.map(({ path }) => path), preprocessing)) {
@@ -110,95 +116,32 @@ export async function prepareShards(
       else if (error instanceof PictureError && !TRANSIENT.has(error.problem)) {
         await writer.add(picture, error.message);
       }
-      onProgress?.(++done, pictures.length, bad.length);
+      onProgress?.(kept + next, kept + wanted.length, bad.length);
       signal?.throwIfAborted();
     }
   } finally {
     if (!options.pool) pool.close();
     await writer.flush(); // after an error or an abort too: what is decoded stays
   }
-  return report;
 }
 
 /** One writer at a time: the lock goes with the process, however it ends. */
-async function lockFolder(dir: string): Promise<Deno.FsFile> {
+async function lockFolder(dir: string, onWait: ShardOptions["onWait"]): Promise<Deno.FsFile> {
   const file = await Deno.open(`${dir}/lock`, { create: true, write: true });
-  if (await file.tryLock(true)) return file;
-  file.close();
-  throw new Error(`Cannot pack pictures into ${dir}: another process is doing so, wait for it or end it`);
+  if (!await file.tryLock(true)) {
+    onWait?.();
+    await file.lock(true);
+  }
+  return file;
 }
 
-/** The index to go on from: none when the pixels were made differently, or more than half of them are outdated. */
+/** The index to go on from: none where the pixels were made differently, or more than half of them are outdated. */
 async function usableIndex(dir: string, preprocessing: Preprocessing): Promise<ShardIndex | undefined> {
   const index = await readShardIndex(dir);
-  if (index) {
-    const same = JSON.stringify(index.geometry) === JSON.stringify(geometryOf(preprocessing));
-    let current = 0;
-    for (const { record } of index.entries.values()) current += Number(record !== undefined);
-    if (same && current >= index.records / 2) return index;
+  if (!index || JSON.stringify(index.geometry) !== JSON.stringify(geometryOf(preprocessing))) {
+    return undefined;
   }
-  await removeIfThere(`${dir}/${INDEX_FILE}`); // the index first: pixels without it mean nothing
-  await removeIfThere(`${dir}/${PIXELS_FILE}`);
-  return undefined;
-}
-
-/** Appends records and then their lines, in this order also on the disk. */
-class ShardWriter {
-  readonly #pixels: Deno.FsFile;
-  readonly #index: Deno.FsFile;
-  #records: Uint8Array[] = [];
-  #lines: string[] = [];
-  #waitingBytes = 0;
-  #flushedAt = performance.now();
-
-  private constructor(pixels: Deno.FsFile, index: Deno.FsFile) {
-    this.#pixels = pixels;
-    this.#index = index;
-  }
-
-  /** Opens both files and cuts off what an interrupted run left half done. */
-  static async open(
-    dir: string,
-    preprocessing: Preprocessing,
-    known: ShardIndex | undefined,
-  ): Promise<ShardWriter> {
-    const geometry = geometryOf(preprocessing);
-    const open = (name: string) => Deno.open(`${dir}/${name}`, { create: true, write: true });
-    const writer = new ShardWriter(await open(PIXELS_FILE), await open(INDEX_FILE));
-    await writer.#pixels.truncate((known?.records ?? 0) * recordBytes(geometry));
-    await writer.#index.truncate(known?.validBytes ?? 0);
-    await writer.#pixels.seek(0, Deno.SeekMode.End);
-    await writer.#index.seek(0, Deno.SeekMode.End);
-    if (!known) await writeAll(writer.#index, new TextEncoder().encode(headerLine(geometry)));
-    return writer;
-  }
-
-  /** @param result Pixels, or why there are none. */
-  async add({ name, bytes, modified }: PictureFile, result: Uint8Array | string): Promise<void> {
-    const entry: IndexEntry = { bytes, modified };
-    if (typeof result === "string") this.#lines.push(entryLine(name, { ...entry, error: result }));
-    else {
-      this.#lines.push(entryLine(name, entry));
-      this.#records.push(result);
-      this.#waitingBytes += result.length;
-    }
-    if (this.#waitingBytes >= FLUSH_BYTES || performance.now() - this.#flushedAt >= FLUSH_MS) {
-      await this.flush();
-    }
-  }
-
-  async flush(): Promise<void> {
-    for (const record of this.#records) await writeAll(this.#pixels, record);
-    await this.#pixels.syncData();
-    await writeAll(this.#index, new TextEncoder().encode(this.#lines.join("")));
-    this.#records = [];
-    this.#lines = [];
-    this.#waitingBytes = 0;
-    this.#flushedAt = performance.now();
-  }
-
-  [Symbol.dispose](): void {
-    this.#pixels.close();
-    this.#index.close();
-  }
+  let current = 0;
+  for (const { record } of index.entries.values()) current += Number(record !== undefined);
+  return current >= index.records / 2 ? index : undefined;
 }

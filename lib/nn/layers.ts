@@ -1,15 +1,10 @@
 // This module is browser compatible.
 /** Layers: they make their parameters under a name and return what the forward needs. */
 
+import type { LinearLayer } from "../ops/linear.ts";
 import type { LstmWeights } from "../ops/lstm_steps.ts";
 import type { Tensor } from "../tensor.ts";
 import { constant, fanIn, type Initialiser, type Parameters, uniform } from "./parameters.ts";
-
-/** Weight [O, I] and bias [O] of a linear layer. */
-export interface LinearLayer {
-  readonly weight: Tensor;
-  readonly bias: Tensor;
-}
 
 /** Makes a linear layer; `start` and `startBias` default to PyTorch's initial values. */
 export function linearLayer(
@@ -21,7 +16,7 @@ export function linearLayer(
     readonly start?: Initialiser;
     readonly startBias?: Initialiser;
   },
-): LinearLayer {
+): Required<LinearLayer> {
   const { inputs, outputs, start = fanIn(inputs), startBias = fanIn(inputs) } = sizes;
   return {
     weight: parameters.add(`${name}.weight`, { shape: [outputs, inputs], start }),

@@ -1,10 +1,10 @@
 // This module is browser compatible.
-import { attentionContextKernel, attentionScoresKernel } from "../../kernels/attention.ts";
 import { sigmoidGateKernel } from "../../kernels/sigmoid_gate.ts";
-import { softmaxKernel } from "../../kernels/softmax.ts";
 import { record } from "../record.ts";
 import { Tensor } from "../tensor.ts";
 import { attendBackward } from "./attend_sequence_backward.ts";
+import { attendAt, type AttentionSteps } from "./attention_steps.ts";
+import type { LinearLayer } from "./linear.ts";
 import { checkLstm, type LstmState, LstmSteps, type LstmWeights } from "./lstm_steps.ts";
 import { product } from "./product.ts";
 
@@ -15,11 +15,11 @@ export interface AttendWeights {
   /** The LSTM; its inputs are [embedding, gated context], so weightIh is [4H, E + D]. */
   readonly lstm: LstmWeights;
   /** decoder_att: weight [A, H], bias [A]. */
-  readonly state: { readonly weight: Tensor; readonly bias: Tensor };
+  readonly state: Required<LinearLayer>;
   /** full_att: weight [1, A], bias [1]. */
-  readonly full: { readonly weight: Tensor; readonly bias: Tensor };
+  readonly full: Required<LinearLayer>;
   /** f_beta, the gate's logits: weight [D, H], bias [D]. */
-  readonly gate: { readonly weight: Tensor; readonly bias: Tensor };
+  readonly gate: Required<LinearLayer>;
 }
 
 /** What the decoder looks at. */
@@ -41,25 +41,15 @@ export interface AttendResult {
 }
 
 /** All that one run computes and its gradient reads. */
-export interface AttendRun extends AttendMemory {
-  readonly sizes: {
-    readonly T: number;
-    readonly B: number;
-    readonly P: number;
-    readonly D: number;
-    readonly A: number;
-    readonly E: number;
-    readonly H: number;
-  };
+export interface AttendRun {
+  /** N rows: images times beams. */
+  readonly sizes: Readonly<Record<"T" | "N" | "D" | "A" | "E" | "H", number>>;
   readonly weights: AttendWeights;
   readonly embedded: Tensor;
   readonly state: LstmState;
   readonly steps: LstmSteps;
-  /** decoder_att(h) of every step [T, N, A]. */
-  readonly att2: Tensor;
-  readonly alphas: Tensor;
-  /** [T, N, D] each: context, its gate's logits, and their product. */
-  readonly context: Tensor;
+  readonly attention: AttentionSteps;
+  /** [T, N, D] each: the gate's logits, and the context times the gate. */
   readonly gateLogits: Tensor;
   readonly gated: Tensor;
 }
@@ -96,16 +86,19 @@ export function attendSequence(
   const make = (size: number, label: string) => new Tensor(backend, [T, N, size], { label });
   const steps = new LstmSteps(weights.lstm, state, { T, B: N, H });
   const run: AttendRun = {
-    features,
-    att1,
-    sizes: { T, B: N, P, D, A, E, H },
+    sizes: { T, N, D, A, E, H },
     weights,
     embedded,
     state,
     steps,
-    att2: make(A, "att2"),
-    alphas: make(P, "alphas"),
-    context: make(D, "context"),
+    attention: {
+      features,
+      att1,
+      att2: make(A, "att2"),
+      full: weights.full,
+      alphas: make(P, "alphas"),
+      context: make(D, "context"),
+    },
     gateLogits: make(D, "gate_logits"),
     gated: make(D, "gated"),
   };
@@ -122,7 +115,7 @@ export function attendSequence(
     bias: biasIh,
   });
   for (let t = 0; t < T; t++) {
-    attend(run, { t, beams });
+    lookAt(run, t);
     product({ // the context's half of the LSTM's inputs
       a: run.gated,
       b: weightIh,
@@ -140,7 +133,7 @@ export function attendSequence(
     steps.step(t);
   }
   const cell = steps.lastCell();
-  const { alphas } = run;
+  const { alphas } = run.attention;
   const { lstm, state: decoderAtt, full, gate } = weights;
   record(
     [steps.hidden, alphas, cell],
@@ -154,30 +147,13 @@ export function attendSequence(
   return { hidden: steps.hidden, alphas, cell };
 }
 
-/** Scores, alpha, context and its gate at step t, from the hidden state before it. */
-function attend(run: AttendRun, { t, beams }: { t: number; beams: number }): void {
-  const { features, att1, weights, steps, att2, alphas, context, gateLogits, gated } = run;
-  const { T: _, B: N, P, D, A, H } = run.sizes;
-  const { backend } = features;
-  const before = steps.before(t);
-  const layer = { ...before, M: N, K: H, transposeB: true };
-  const { state, gate, full } = weights;
-  product({ ...layer, b: state.weight, c: att2, N: A, offsetC: t * N * A, bias: state.bias });
+/** Attention, context and its gate at step t, from the hidden state before it. */
+function lookAt({ sizes, weights: { state, gate }, steps, attention, gateLogits, gated }: AttendRun, t: number) {
+  const { N, D, A, H } = sizes;
+  const layer = { ...steps.before(t), M: N, K: H, transposeB: true };
+  product({ ...layer, b: state.weight, c: attention.att2, N: A, offsetC: t * N * A, bias: state.bias });
   product({ ...layer, b: gate.weight, c: gateLogits, N: D, offsetC: t * N * D, bias: gate.bias });
-  const scores = new Tensor(backend, [N, P], { label: "scores" });
-  backend.run(attentionScoresKernel, {
-    att1: att1.storage,
-    att2: att2.storage,
-    full: full.weight.storage,
-    full_bias: full.bias.storage,
-    scores: scores.storage,
-  }, { N, P, A, beams, att2_offset: t * N * A, scores_offset: 0 });
-  const rows = { outer: N, size: P, inner: 1, x_offset: 0, y_offset: t * N * P, logarithm: 0 };
-  backend.run(softmaxKernel, { x: scores.storage, y: alphas.storage }, rows);
-  scores.dispose();
-  const alpha = { alpha: alphas.storage, features: features.storage, context: context.storage };
-  const slices = { alpha_offset: t * N * P, context_offset: t * N * D };
-  backend.run(attentionContextKernel, alpha, { N, P, D, beams, ...slices });
-  const gates = { logits: gateLogits.storage, x: context.storage, gated: gated.storage };
-  backend.run(sigmoidGateKernel, gates, { count: N * D, offset: t * N * D });
+  attendAt(attention, t);
+  const buffers = { logits: gateLogits.storage, x: attention.context.storage, gated: gated.storage };
+  gated.backend.run(sigmoidGateKernel, buffers, { count: N * D, offset: t * N * D });
 }

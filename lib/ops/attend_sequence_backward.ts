@@ -1,16 +1,11 @@
 // This module is browser compatible.
-import {
-  attentionAlphaBackwardKernel,
-  attentionScoresBackwardKernel,
-  attentionSumBackwardKernel,
-} from "../../kernels/attention.ts";
 import { copyKernel, fillKernel } from "../../kernels/elementwise.ts";
 import { sigmoidGateBackwardKernel } from "../../kernels/sigmoid_gate.ts";
-import { softmaxBackwardKernel } from "../../kernels/softmax.ts";
 import { Tensor } from "../tensor.ts";
 import type { AttendRun } from "./attend_sequence.ts";
+import { attendBackwardAt, attendBackwardSums, type AttentionGradients } from "./attention_steps.ts";
 import { columnSum } from "./column_sum.ts";
-import { stepsBeforeProduct } from "./lstm_steps.ts";
+import { type LstmGradients, stepsBeforeProduct } from "./lstm_steps.ts";
 import { product } from "./product.ts";
 
 /**
@@ -24,24 +19,25 @@ export function attendBackward(
   [dHidden, dAlphas, dLastCell]: readonly (Tensor | undefined)[],
   needed: readonly boolean[],
 ): (Tensor | undefined)[] {
-  const { features, att1, weights, embedded, steps, att2, alphas, state } = run;
-  const { T, B, P, D, A, E, H } = run.sizes;
-  const { backend } = features;
+  const { weights, embedded, steps, attention, state } = run;
+  const { T, N, D, A, E, H } = run.sizes;
+  const { backend } = embedded;
   const make = (shape: readonly number[], label: string) => new Tensor(backend, shape, { label });
-  const walk: AttendGradients = {
+  const { alphas, att2, context } = attention;
+  const walk: Walk = {
     lstm: steps.startBackward(dHidden, dLastCell),
-    dAlphas: make(alphas.shape, "d_alphas"),
-    dAtt2: make(att2.shape, "d_att2"),
-    dContext: make(run.context.shape, "d_context"),
-    dGateLogits: make(run.context.shape, "d_gate_logits"),
+    attention: {
+      dAlphas: make(alphas.shape, "d_alphas"),
+      dContext: make(context.shape, "d_context"),
+      dAtt2: make(att2.shape, "d_att2"),
+    },
+    dGateLogits: make(context.shape, "d_gate_logits"),
   };
-  if (dAlphas) {
-    const buffers = { x: dAlphas.storage, y: walk.dAlphas.storage };
-    backend.run(copyKernel, buffers, { count: alphas.length, x_offset: 0, y_offset: 0 });
-  } else backend.run(fillKernel, { y: walk.dAlphas.storage }, { count: alphas.length, value: 0 });
+  const started = walk.attention.dAlphas.storage;
+  const count = alphas.length;
+  if (dAlphas) backend.run(copyKernel, { x: dAlphas.storage, y: started }, { count, x_offset: 0, y_offset: 0 });
+  else backend.run(fillKernel, { y: started }, { count, value: 0 });
   for (let t = T - 1; t >= 0; t--) stepBackward(run, walk, t);
-  const { dContext, dGateLogits, dAtt2 } = walk;
-  const { dCell, dH0 } = walk.lstm;
 
   // The LSTM's weights. Its inputs were [embedded, gated].
   const { weightIh } = weights.lstm;
@@ -52,132 +48,71 @@ export function attendBackward(
   let dEmbedded: Tensor | undefined;
   if (needed[0]) {
     dEmbedded = make(embedded.shape, "d_embedded");
-    product({ a: steps.gates, b: weightIh, c: dEmbedded, M: T * B, N: E, K: 4 * H, ldb: E + D });
+    product({ a: steps.gates, b: weightIh, c: dEmbedded, M: T * N, N: E, K: 4 * H, ldb: E + D });
   }
 
   // The layers that read the hidden state.
-  const dStateWeight = make([A, H], "d_decoder_att");
-  const before = { h0: state.h };
-  stepsBeforeProduct(steps, {
-    ...before,
-    dOutputs: dAtt2,
-    dWeight: dStateWeight,
-    sizes: { T, B, H, outputs: A },
-  });
-  const dGateWeight = make([D, H], "d_f_beta");
-  stepsBeforeProduct(steps, {
-    ...before,
-    dOutputs: dGateLogits,
-    dWeight: dGateWeight,
-    sizes: { T, B, H, outputs: D },
-  });
-
-  // The attention, all steps at once.
-  const dScores = make(alphas.shape, "d_scores");
-  const rows = { outer: T * B, size: P, inner: 1, y_offset: 0, logarithm: 0 };
-  const softmax = { y: alphas.storage, d_y: walk.dAlphas.storage, d_x: dScores.storage };
-  backend.run(softmaxBackwardKernel, softmax, rows);
-  const dAtt1 = make(att1.shape, "d_att1");
-  const fullPart = make(att1.shape, "full_part");
-  backend.run(attentionSumBackwardKernel, {
-    att1: att1.storage,
-    att2: att2.storage,
-    full: weights.full.weight.storage,
-    d_score: dScores.storage,
-    d_att1: dAtt1.storage,
-    full_part: fullPart.storage,
-  }, { T, B, P, A });
-  let dFeatures: Tensor | undefined;
-  if (needed[1]) {
-    dFeatures = make(features.shape, "d_features");
-    // for each image: alphasᵀ [P, T] · dContext [T, D]
-    product({
-      a: alphas,
-      b: dContext,
-      c: dFeatures,
-      M: P,
-      N: D,
-      K: T,
-      transposeA: true,
-      lda: B * P,
-      ldb: B * D,
-      batch: B,
-      strideA: P,
-      strideB: D,
-      strideC: P * D,
-    });
-  }
+  const { dAtt2 } = walk.attention;
+  const layerWeight = (dOutputs: Tensor, outputs: number, label: string) => {
+    const dWeight = make([outputs, H], label);
+    stepsBeforeProduct(steps, { dOutputs, dWeight, h0: state.h, sizes: { T, B: N, H, outputs } });
+    return dWeight;
+  };
+  const sums = attendBackwardSums(attention, walk.attention, { features: needed[1] });
   return [
     dEmbedded,
-    dFeatures,
-    dAtt1,
-    dH0,
-    dCell,
+    sums.dFeatures,
+    sums.dAtt1,
+    walk.lstm.dH0,
+    walk.lstm.dCell,
     dWeightIh,
     dWeightHh,
     dBias,
     dBias,
-    dStateWeight,
+    layerWeight(dAtt2, A, "d_decoder_att"),
     columnSum(dAtt2, A),
-    columnSum(fullPart, A),
-    columnSum(dScores, 1),
-    dGateWeight,
-    columnSum(dGateLogits, D),
+    sums.dFullWeight,
+    sums.dFullBias,
+    layerWeight(walk.dGateLogits, D, "d_f_beta"),
+    columnSum(walk.dGateLogits, D),
   ];
 }
 
-interface AttendGradients {
-  readonly lstm: ReturnType<AttendRun["steps"]["startBackward"]>;
-  /** [T, B, P]: what the loss says of alpha, and from stepBackward on the context's share too. */
-  readonly dAlphas: Tensor;
-  /** [T, B, A]. */
-  readonly dAtt2: Tensor;
-  /** [T, B, D]; of the gated context first, then of the context. */
-  readonly dContext: Tensor;
-  /** [T, B, D]. */
+interface Walk {
+  readonly lstm: LstmGradients;
+  /** dContext holds the gradient of the gated context first, then of the context. */
+  readonly attention: AttentionGradients;
+  /** [T, N, D]. */
   readonly dGateLogits: Tensor;
 }
 
 /** Walks step t back to the hidden state before it. */
-function stepBackward(run: AttendRun, walk: AttendGradients, t: number): void {
-  const { features, att1, weights, steps, att2, alphas, context, gateLogits } = run;
-  const { B, P, D, A, E, H } = run.sizes;
-  const { lstm, dAlphas, dAtt2, dContext, dGateLogits } = walk;
-  const { backend } = features;
+function stepBackward(run: AttendRun, { lstm, attention, dGateLogits }: Walk, t: number): void {
+  const { weights, steps, gateLogits } = run;
+  const { N, D, A, E, H } = run.sizes;
+  const { dContext, dAtt2 } = attention;
   steps.stepBackward(t, lstm);
   steps.recurrentBackward(t, lstm);
   product({ // to the gated context
     a: steps.gates,
     b: weights.lstm.weightIh,
     c: dContext,
-    M: B,
+    M: N,
     N: D,
     K: 4 * H,
     ldb: E + D,
-    offsetA: t * B * 4 * H,
+    offsetA: t * N * 4 * H,
     offsetB: E,
-    offsetC: t * B * D,
+    offsetC: t * N * D,
   });
-  backend.run(sigmoidGateBackwardKernel, {
+  dContext.backend.run(sigmoidGateBackwardKernel, {
     logits: gateLogits.storage,
-    x: context.storage,
+    x: run.attention.context.storage,
     d_logits: dGateLogits.storage,
     d_x: dContext.storage,
-  }, { count: B * D, offset: t * B * D });
-  backend.run(attentionAlphaBackwardKernel, {
-    features: features.storage,
-    d_context: dContext.storage,
-    d_alpha: dAlphas.storage,
-  }, { B, P, D, context_offset: t * B * D, alpha_offset: t * B * P });
-  backend.run(attentionScoresBackwardKernel, {
-    alpha: alphas.storage,
-    att1: att1.storage,
-    att2: att2.storage,
-    full: weights.full.weight.storage,
-    d_alpha: dAlphas.storage,
-    d_att2: dAtt2.storage,
-  }, { B, P, A, alpha_offset: t * B * P, att2_offset: t * B * A });
-  const target = { ...steps.gradientBefore(t, lstm), M: B, N: H, beta: 1 } as const;
-  product({ ...target, a: dAtt2, b: weights.state.weight, K: A, offsetA: t * B * A });
-  product({ ...target, a: dGateLogits, b: weights.gate.weight, K: D, offsetA: t * B * D });
+  }, { count: N * D, offset: t * N * D });
+  attendBackwardAt(run.attention, attention, t);
+  const target = { ...steps.gradientBefore(t, lstm), M: N, N: H, beta: 1 } as const;
+  product({ ...target, a: dAtt2, b: weights.state.weight, K: A, offsetA: t * N * A });
+  product({ ...target, a: dGateLogits, b: weights.gate.weight, K: D, offsetA: t * N * D });
 }

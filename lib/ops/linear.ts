@@ -4,15 +4,22 @@ import { Tensor } from "../tensor.ts";
 import { columnSum } from "./column_sum.ts";
 import { product } from "./product.ts";
 
+/** Parameters of a linear layer. */
+export interface LinearLayer {
+  /** [O, I], as PyTorch stores it. */
+  readonly weight: Tensor;
+  /** [O]. */
+  readonly bias?: Tensor;
+}
+
 /**
  * Linear layer: `y = x · weightᵀ + bias`.
  *
  * @param x [..., I].
- * @param weight [O, I], as PyTorch stores it, with an optional bias [O].
  * @returns [..., O].
  * @throws {RangeError} If the sizes do not fit.
  */
-export function linear(x: Tensor, { weight, bias }: { weight: Tensor; bias?: Tensor }): Tensor {
+export function linear(x: Tensor, { weight, bias }: LinearLayer): Tensor {
   const I = x.shape.at(-1)!;
   const [O, inner] = weight.shape;
   if (weight.shape.length !== 2 || inner !== I || (bias && bias.length !== O)) {

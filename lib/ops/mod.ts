@@ -10,6 +10,7 @@ export {
   attendSequence,
   type AttendWeights,
 } from "./attend_sequence.ts";
+export { attention } from "./attention.ts";
 export { attentionCoverage } from "./attention_coverage.ts";
 export { type BatchNorm, batchNorm, type BatchNormOptions } from "./batch_norm.ts";
 export { concat } from "./concat.ts";
@@ -18,14 +19,14 @@ export { crossEntropy, type CrossEntropyOptions } from "./cross_entropy.ts";
 export { dropout, type DropoutOptions } from "./dropout.ts";
 export { embedding } from "./embedding.ts";
 export { filled, zeros } from "./filled.ts";
-export { linear } from "./linear.ts";
+export { interpolate } from "./interpolate.ts";
+export { linear, type LinearLayer } from "./linear.ts";
 export { lstmCell, lstmSequence } from "./lstm_sequence.ts";
 export type { LstmState, LstmWeights } from "./lstm_steps.ts";
 export { matmul, type MatmulOptions } from "./matmul.ts";
 export { normaliseImages, type NormaliseOptions } from "./normalise_images.ts";
 export { avgPool2d, maxPool2d, type PoolOptions } from "./pool2d.ts";
 export { reshape } from "./reshape.ts";
-export { resizeBilinear } from "./resize_bilinear.ts";
 export { scale } from "./scale.ts";
 export { slice, type SliceOptions } from "./slice.ts";
 export { logSoftmax, softmax } from "./softmax.ts";

@@ -49,7 +49,9 @@ export function buildVocabulary(
 ): BuiltVocabulary {
   const { minCount = 6 } = options;
   if (!Number.isInteger(minCount) || minCount < 1) {
-    throw new RangeError(`Cannot build a vocabulary: minCount is ${minCount}, should be an integer of 1 or more`);
+    throw new RangeError(
+      `Cannot build a vocabulary: minCount is ${minCount}, should be an integer of 1 or more`,
+    );
   }
   const counts = new Map<string, number>();
   let [captionCount, tokens, longest] = [0, 0, 0];

@@ -91,5 +91,10 @@ export function readFrequencies(table: unknown): DocumentFrequencies {
     const [head, ...rest] = words.map((word) => index.word(word));
     counted[rest.reduce((prefix, word) => index.extend(prefix, word), head)] = count;
   }
-  return { documents, source, index, counts: Uint32Array.from({ length: index.size }, (_, id) => counted[id] ?? 0) };
+  return {
+    documents,
+    source,
+    index,
+    counts: Uint32Array.from({ length: index.size }, (_, id) => counted[id] ?? 0),
+  };
 }

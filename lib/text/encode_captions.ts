@@ -38,7 +38,9 @@ export interface EncodedCaptions {
  * @throws {RangeError} If a candidate's image has no reference, or there is no candidate.
  */
 export function encodeCaptions(references: References, candidates: Candidates): EncodedCaptions {
-  if (candidates.size === 0) throw new RangeError("Cannot score captions: found none, should be at least one");
+  if (candidates.size === 0) {
+    throw new RangeError("Cannot score captions: found none, should be at least one");
+  }
   const ids = [...candidates.keys()];
   const index = new NgramIndex();
   const first = new Uint32Array(ids.length + 1);
@@ -55,7 +57,9 @@ export function encodeCaptions(references: References, candidates: Candidates): 
   ids.forEach((id, image) => {
     const own = references.get(id);
     if (!own || own.length === 0) {
-      throw new RangeError(`Cannot score the caption of image ${id}: it has no reference, should have at least one`);
+      throw new RangeError(
+        `Cannot score the caption of image ${id}: it has no reference, should have at least one`,
+      );
     }
     first[image] = lengths.length;
     add(candidates.get(id)!);

@@ -6,8 +6,8 @@ import { longestToken } from "./ptb_rules.ts";
 const PUNCTUATION: ReadonlySet<string> = new Set(
   ["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"],
 );
-/** A plain word and the comma behind it, or a longer one and its full stop: most of every caption. */
-const PLAIN = /(?!(?:can(?:not)|(?:gon|wan)na|gotta|gimme|lemme)\b)([a-z]+)(?:,?(?=\s|$)| ?\.$)/iy;
+/** Plain words between single spaces, a comma behind some: most of every caption. No rule touches these. */
+const PLAIN_RUN = /(?:(?!(?:cannot|gonna|wanna|gotta|gimme|lemme)\b)[A-Za-z]+,?(?: (?=[A-Za-z])|$))+/iy;
 
 /**
  * Lower-case tokens of an English caption, punctuation dropped, as coco-caption's PTBTokenizer gives them.
@@ -15,22 +15,26 @@ const PLAIN = /(?!(?:can(?:not)|(?:gon|wan)na|gotta|gimme|lemme)\b)([a-z]+)(?:,?
  * `"A man's dog isn't on St. James Ave., is it?"` → `a man 's dog is n't on st. james ave. is it`
  */
 export function tokenizePtb(caption: string): string[] {
+  const text = caption.replaceAll(/\s/g, " ");
   const tokens: string[] = [];
-  for (let at = 0; at < caption.length;) {
-    if (isSpace(caption.charCodeAt(at))) {
+  for (let at = 0; at < text.length;) {
+    if (text[at] === " ") {
       at++;
       continue;
     }
-    const { token, end } = longestToken(caption, at);
+    PLAIN_RUN.lastIndex = at;
+    if (PLAIN_RUN.test(text)) {
+      tokens.push(...text.slice(at, PLAIN_RUN.lastIndex).toLowerCase().match(/[a-z]+/g)!);
+      at = PLAIN_RUN.lastIndex;
+      continue;
+    }
+    const { token, end } = longestToken(text, at);
     at = end;
     if (token !== "" && !PUNCTUATION.has(token)) add(token, tokens);
   }
   return tokens;
 }
 
-function isSpace(code: number): boolean {
-  return code === 32 || code === 10 || code === 9;
-}
 function add(token: string, tokens: string[]): void {
   const lower = token.replaceAll("\u00ad", "").toLowerCase();
   if (/\s/.test(lower)) tokens.push(...lower.split(/\s+/)); // "1 1/2" is one token upstream; its scorers split it again

@@ -26,9 +26,10 @@ import {
   ABBREVIATIONS_NOT_CAPITALS,
   notCapitals,
   SENTENCE_STARTERS,
+  TITLES,
   withCapital,
 } from "./ptb_abbreviations.ts";
-import { straightApostrophe, writeEntity, writeSign, writeSmiley } from "./ptb_spelling.ts";
+import { straightApostrophe, writeBrackets, writeEntity, writeQuotes, writeSign } from "./ptb_spelling.ts";
 
 /** One way to make a token. */
 export interface Rule {
@@ -43,8 +44,22 @@ const ALNUM = "[\\p{L}\\p{M}\\u02c2-\\u02ff\\u00ad\\p{Nd}]";
 const WORD = `${LETTER}${ALNUM}*`;
 const APOSTROPHE = "(?:['’\\x92]|&apos;)";
 /** Ends of words that are tokens; after a straight apostrophe only where the word ends there. */
-const ENDINGS = `(?:(?:'|&apos;)(?:[msd]|re|ve|ll)(?!${LETTER})|[’\\x92](?:[msd]|re|ve|ll))`;
-const NOT_IN_ADDRESS = "\\s\"“”<>|(){}\\u00a0";
+const ENDING = "(?:(?:'|&apos;)(?:[msd]|re|ve|ll)(?![a-z])|[’\\x92](?:[msd]|re|ve|ll))";
+
+/** "t-ball", "hors-d'oeuvres", and every plain word. */
+const PART = `(?:[dol]${APOSTROPHE}${LETTER})?${ALNUM}+`;
+const JOINED = `${PART}(?:[-_\\u058a\\u2010\\u2011]${PART})*`;
+/** "50,000-seat", "U.S.-based". */
+const JOINED_WITH_STOPS = "[a-z0-9][a-z0-9.,]*(?:-[a-z0-9]+)+";
+/** "lake.in". */
+const DOTTED = `${WORD}(?:[.!?]${WORD})+`;
+const CAPITALS = "[A-Z]+(?:(?:[&+]|&amp;)[A-Z]+)+";
+const SLASH_PART = "[a-z0-9]+(?:-[a-z]+)*";
+const NUMBER = "[-+]?(?:\\p{Nd}+|[.:,]\\p{Nd}+)(?:[.:,]\\p{Nd}+)*";
+const FILE_ENDINGS =
+  "bat|bmp|c|cgi|class|cpp|dll|docx?|exe|gif|gz|h|html?|jar|java|jpe?g|mov|pdf|php|pl|png|ppt|ps|py|" +
+  "sql|tar|txt|wav|x|xml|zip";
+const NOT_IN_ADDRESS = '\\s"<>|(){}';
 
 const ANY_CASE = "iuy";
 const AS_WRITTEN = "uy";
@@ -56,74 +71,88 @@ function rule(source: string, flags: string = ANY_CASE, write?: Rule["write"]): 
 const CONTRACTIONS: readonly Rule[] = [
   rule(`(${LETTER}+)n${APOSTROPHE}t`), // "does" of "doesn't"
   rule(`n${APOSTROPHE}t`, ANY_CASE, straightApostrophe),
-  rule(`(${WORD})${ENDINGS}`), // "it" of "it's"
-  rule(ENDINGS, ANY_CASE, straightApostrophe),
+  rule(`(${WORD})${ENDING}`), // "it" of "it's"
   rule(`(can)not(?!${ALNUM})`),
   rule(`(gon|wan)na(?!${ALNUM})`),
   rule(`(got)ta(?!${ALNUM})`),
   rule(`(gim|lem)me(?!${ALNUM})`),
-  rule(`(${APOSTROPHE}t)(?:is|was)`),
+];
+
+const ABBREVIATED: readonly Rule[] = [
+  rule(`([A-Za-z])\\.\\s+(?:${withCapital(SENTENCE_STARTERS)})\\s`, AS_WRITTEN), // "plan b. The"
+  rule("(?:[a-z]\\.)+"), // "t.v."
+  rule(`(?:${TITLES.join("|")})\\.`),
+  rule(`((?:${ABBREVIATIONS.join("|")}|ph\\.d)\\.)[^]?`),
+  rule(
+    `((?:${withCapital(ABBREVIATIONS_IF_CAPITAL)}|${notCapitals(ABBREVIATIONS_NOT_CAPITALS)})\\.)[^]?`,
+    AS_WRITTEN,
+  ),
+  rule(`((?:${ABBREVIATIONS_BEFORE_NUMBER.join("|")})\\.)\\s*\\p{Nd}`),
+  rule(`((?:${JOINED}|${JOINED_WITH_STOPS}|${DOTTED})\\.)[,;:]`), // "bat.,"
 ];
 
 const APOSTROPHE_WORDS: readonly Rule[] = [
   rule(`(?:[A-HJ-XZ]|[dlno])${APOSTROPHE}${LETTER}{2,}`, AS_WRITTEN), // "O'Brien", "o'clock"
   rule(`[djl]${APOSTROPHE}`), // "d'" of "d'a"
-  rule(`(y${APOSTROPHE})${LETTER}`), // "y'" of "y'all"
+  rule(`(y${APOSTROPHE})(?![msd]|ll|re|ve)${LETTER}`), // "y'" of "y'know"
+  rule(`(y${APOSTROPHE})all`),
   rule(`${LETTER}+[aeiouyAEIOUY]${APOSTROPHE}[aeiouA-Z]${LETTER}*`, AS_WRITTEN), // "ma'am"
-  rule(`(?:ne|e|o)${APOSTROPHE}er|ol${APOSTROPHE}|c${APOSTROPHE}(?:mon|est)|s${APOSTROPHE}mores|cont${APOSTROPHE}d\\.`),
-  rule(`(?:dunkin|somethin)${APOSTROPHE}|(?:nat|li)${APOSTROPHE}l|cap${APOSTROPHE}n|ev${APOSTROPHE}ry|nor${APOSTROPHE}easter`),
-  rule(`${APOSTROPHE}(?:em|till?|cause)|${APOSTROPHE}n${APOSTROPHE}|'n(?!${LETTER})|[’\\x92]n`), // "'em", "rock 'n' roll"
-  rule(`${APOSTROPHE}(?:[2-9]0s|\\p{Nd}\\p{Nd})(?!${ALNUM})`), // "'90s", "'05"
+  rule(`(?:ne|e|o)${APOSTROPHE}er|ol${APOSTROPHE}|c${APOSTROPHE}(?:mon|est)|s${APOSTROPHE}mores`),
+  rule(`(?:nat|li)${APOSTROPHE}l|cap${APOSTROPHE}n|ev${APOSTROPHE}ry|nor${APOSTROPHE}easter`),
+  rule(`(?:dunkin|somethin)${APOSTROPHE}|cont${APOSTROPHE}d\\.`),
 ];
 
-const JOINED = `(?:-(?:[dol]${APOSTROPHE}${LETTER})?${ALNUM}+)`;
-const SLASH_PART = `${ALNUM}+(?:-${WORD})*`;
 const JOINED_WORDS: readonly Rule[] = [
-  rule(`${ALNUM}+(?:[-_\\u058a\\u2010\\u2011]${ALNUM}+)*`), // "t-ball"
-  rule(`${ALNUM}[\\p{L}\\p{M}\\p{Nd}.,]*${JOINED}*(?:-(?:${LETTER}\\.){2,}|${JOINED})`), // "50,000-seat", "non-U.S."
-  rule(`(?:anti|pro)-`),
+  rule(JOINED),
+  rule(JOINED_WITH_STOPS),
+  rule("[a-z0-9][a-z0-9.,]*(?:-[a-z0-9]+)*-(?:[a-z]\\.){2,}"), // "non-U.S."
+  rule("(?:anti|pro)-"),
   rule(`${SLASH_PART}(?:\\\\?/${SLASH_PART}){1,2}`), // "and/or"
-  rule(`${WORD}(?:[.!?]${WORD})+`), // "lake.in"
-  rule("[A-Z]+(?:(?:[&+]|&amp;)[A-Z]+)+", AS_WRITTEN, writeEntity), // "AT&T"
+  rule(DOTTED),
+  rule(`${ALNUM}+(?:\\.${ALNUM}+)*\\.(?:${FILE_ENDINGS})(?=[\\s.,]|$)`), // "5.jpg"
+  rule(CAPITALS, AS_WRITTEN, writeEntity), // "AT&T"
   rule("c\\+\\+|[cf]#"),
-];
-
-const INITIALS = `${LETTER}(?:\\.${LETTER})*`;
-const ABBREVIATED: readonly Rule[] = [
-  rule(`(${LETTER})\\.\\s+(?:${withCapital(SENTENCE_STARTERS)})\\s`, AS_WRITTEN), // "plan b. The"
-  rule(`(?:${INITIALS}|ph\\.d)\\.`), // "t.v."
-  rule(`(?:${ABBREVIATIONS.join("|")})\\.`),
-  rule(`(?:${withCapital(ABBREVIATIONS_IF_CAPITAL)}|${notCapitals(ABBREVIATIONS_NOT_CAPITALS)})\\.`, AS_WRITTEN),
-  rule(`((?:${ABBREVIATIONS_BEFORE_NUMBER.join("|")})\\.)\\s*\\p{Nd}`),
-  rule(`(${WORD}\\.)[,;:]`), // "bat.,"
+  rule("[A-Z]+\\$", AS_WRITTEN), // "US$"
 ];
 
 const NUMBERS: readonly Rule[] = [
-  rule("[-+]?[.:,]?\\p{Nd}+(?:[.:,][-+]?\\p{Nd}+)*"),
-  rule("(?:\\p{Nd}{1,4}[- \\u00a0])?\\p{Nd}{1,4}\\\\?/\\p{Nd}{1,4}"), // "1 1/2"
-  rule("\\(\\p{Nd}{2,3}\\)[ \\u00a0]?\\p{Nd}{3,4}[- \\u00a0]?\\p{Nd}{3,5}", ANY_CASE, writeSmiley), // "(555) 123-4567"
-  rule("[A-Z]+\\$", AS_WRITTEN), // "US$"
+  rule(NUMBER),
+  rule("(?:\\p{Nd}{1,4}[- ])?\\p{Nd}{1,4}\\\\?/\\p{Nd}{1,4}"), // "1 1/2"
 ];
 
 const ADDRESSES: readonly Rule[] = [
   rule(`https?://[^${NOT_IN_ADDRESS}]+\\.[^${NOT_IN_ADDRESS}]*[^${NOT_IN_ADDRESS}.,:;!?-]`),
-  rule(`(?:www\\.)?(?:${LETTER}[^${NOT_IN_ADDRESS}.,:;!?'/-]+\\.)+(?:com|net|org|edu)(?:/[^${NOT_IN_ADDRESS}]+[^${NOT_IN_ADDRESS}.,:;!?-])?`),
+  rule(`(?:${LETTER}${ALNUM}+\\.)+(?:com|net|org|edu)/[^${NOT_IN_ADDRESS}]+[^${NOT_IN_ADDRESS}.,:;!?-]`),
   rule(`[a-z0-9][^${NOT_IN_ADDRESS}]*@(?:[^${NOT_IN_ADDRESS}.]+\\.)*[^${NOT_IN_ADDRESS}.]+`),
-  rule("@[a-z_][a-z_0-9]*"),
-  rule(`#${LETTER}+`),
 ];
 
 const MARKS: readonly Rule[] = [
-  rule("[\\s\\S]", ANY_CASE, writeSign),
-  rule("[!?]{2,}|_+|\\*+|#+|@+|<<|>>|-{5,}"),
-  rule("-{2,4}|&[mn]dash;", ANY_CASE, () => "--"),
-  rule(`[<>]?[:;=][-']?[()DPpO3\\\\|\\]\\[](?!${ALNUM})`, AS_WRITTEN, writeSmiley),
+  rule("[^]", ANY_CASE, writeSign),
+  rule(ENDING, ANY_CASE, straightApostrophe),
+  rule(`(${APOSTROPHE}t)(?:is|was)`), // "'tis"
+  rule(`${APOSTROPHE}(?:em|till?|cause|n${APOSTROPHE})|'n(?=\\s|$)|[’\\x92]n`), // "'em", "rock 'n' roll"
+  rule(`${APOSTROPHE}(?:[2-9]0s|\\p{Nd}\\p{Nd}(?=\\s|$))`), // "'90s", "'05"
+  rule("''|[!?]{2,}|_+|\\*+|#+|@+|<<|>>|-{5,}"),
+  rule("-{2,4}|&[mn]dash;|\\.{3,5}", ANY_CASE, () => "--"), // dropped, as "..." is
+  rule("[‘’‚‛“”„«»‹›\\x91-\\x94]{2}", ANY_CASE, writeQuotes),
+  rule("[<>]?[:;=][-o*']?[()dDpPO@{\\\\|\\]\\[](?![A-Za-z0-9])", AS_WRITTEN, writeBrackets), // ":-)"
+  rule("[x^=~<>'-]_[x^=~<>'-]|\\([x^=~<>'-]_[x^=~<>'-]\\)", AS_WRITTEN, writeBrackets), // "^_^"
+  rule("\\(\\p{Nd}{2,3}\\) ?\\p{Nd}{3,4}[- ]?\\p{Nd}{3,5}", ANY_CASE, writeBrackets), // "(555) 123-4567"
   rule("&(?:amp|lt|gt|quot|apos|nbsp);", ANY_CASE, writeEntity),
-  rule("<[/!?]?[a-z][a-z0-9_:.@-]*(?:\\s+[a-z][a-z0-9_:.-]*(?:\\s*=\\s*(?:\"[^\"]*\"|'[^']*'))?)*\\s*[/?]?>"),
+  rule("<[/!?]?[a-z][a-z0-9_:.@-]*(?:\\s+[a-z][a-z0-9_:.-]*(?:\\s*=\\s*(?:\"[^\"]*\"|'[^']*'))?)*\\s*[/?]?>"), // "<br />"
+  rule(`@[a-z_][a-z_0-9]*|#${LETTER}+`),
+  ...NUMBERS,
 ];
 
-const AFTER_LETTER = [...CONTRACTIONS, ...APOSTROPHE_WORDS, ...JOINED_WORDS, ...ABBREVIATED, ...NUMBERS, ...ADDRESSES];
-const ALL = [...AFTER_LETTER, ...MARKS];
+const AT_WORD: readonly Rule[] = [
+  ...CONTRACTIONS,
+  ...ABBREVIATED,
+  ...APOSTROPHE_WORDS,
+  ...JOINED_WORDS,
+  ...NUMBERS,
+  ...ADDRESSES,
+];
+const WORD_STARTS = new RegExp(ALNUM, AS_WRITTEN);
 
 /** What a rule found: the token, empty for what is left out, and where the next one is looked for. */
 export interface FoundToken {
@@ -133,8 +162,9 @@ export interface FoundToken {
 
 /** The token at `at` of `text`. */
 export function longestToken(text: string, at: number): FoundToken {
+  WORD_STARTS.lastIndex = at;
   let [reach, token, end] = [at, "", at + 1];
-  for (const { pattern, write } of ALL) {
+  for (const { pattern, write } of WORD_STARTS.test(text) ? AT_WORD : MARKS) {
     pattern.lastIndex = at;
     const found = pattern.exec(text);
     if (!found || pattern.lastIndex <= reach) continue;

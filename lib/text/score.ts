@@ -1,9 +1,15 @@
 // This module is browser compatible.
 /** All n-gram scores of a set of captions at once. */
-import { bleu, BLEU_COUNTS } from "./bleu.ts";
+import { bleu } from "./bleu.ts";
 import { cider, CIDER_SIGMA, type CiderOptions } from "./cider.ts";
 import { corpusFrequencies, type DocumentFrequencies } from "./document_frequencies.ts";
-import { type Candidates, encodeCaptions, type ImageId, MAX_ORDER, type References } from "./encode_captions.ts";
+import {
+  type Candidates,
+  encodeCaptions,
+  type ImageId,
+  MAX_ORDER,
+  type References,
+} from "./encode_captions.ts";
 import { ROUGE_BETA, rougeL } from "./rouge.ts";
 
 /** Options of {@linkcode scoreCaptions}. */
@@ -17,7 +23,15 @@ export interface ScoreOptions {
 }
 
 /** Names of the scores, in the order of every table. */
-export const SCORE_NAMES = ["Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "ROUGE_L", "CIDEr", "CIDEr_plain"] as const;
+export const SCORE_NAMES = [
+  "Bleu_1",
+  "Bleu_2",
+  "Bleu_3",
+  "Bleu_4",
+  "ROUGE_L",
+  "CIDEr",
+  "CIDEr_plain",
+] as const;
 
 /** Name of a score; `CIDEr` is CIDEr-D as in all published tables, `CIDEr_plain` the one without clipping and Gaussian. */
 export type ScoreName = typeof SCORE_NAMES[number];
@@ -51,7 +65,11 @@ export interface Scores extends Record<ScoreName, number> {
  * @param candidates Words of each image's one candidate.
  * @throws {RangeError} If a candidate's image has no reference, or there is no candidate.
  */
-export function scoreCaptions(references: References, candidates: Candidates, options: ScoreOptions = {}): Scores {
+export function scoreCaptions(
+  references: References,
+  candidates: Candidates,
+  options: ScoreOptions = {},
+): Scores {
   const { sigma = CIDER_SIGMA, tokenizer = "ptb" } = options;
   const captions = encodeCaptions(references, candidates);
   const frequencies = options.frequencies ?? corpusFrequencies(captions);

@@ -39,7 +39,9 @@ export class Vocabulary {
     const ids = new Map(all.map((word, id) => [word, id]));
     if (ids.size !== all.length) {
       const twice = all.find((word, id) => ids.get(word) !== id);
-      throw new RangeError(`Cannot make a vocabulary: "${twice}" is given twice, every word must be given once`);
+      throw new RangeError(
+        `Cannot make a vocabulary: "${twice}" is given twice, every word must be given once`,
+      );
     }
     if (ids.has("")) throw new RangeError("Cannot make a vocabulary: a word is empty, each needs a letter");
     this.words = all;
@@ -94,7 +96,9 @@ export class Vocabulary {
       if (id === PAD || id === START) continue;
       const word = this.words[id];
       if (word === undefined) {
-        throw new RangeError(`Cannot decode id ${id}: the vocabulary has ${this.size} ids, 0 to ${this.size - 1}`);
+        throw new RangeError(
+          `Cannot decode id ${id}: the vocabulary has ${this.size} ids, 0 to ${this.size - 1}`,
+        );
       }
       tokens.push(word);
     }

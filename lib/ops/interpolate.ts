@@ -15,15 +15,15 @@ import { featureMap } from "./feature_map.ts";
  * @returns [B, oh, ow, C].
  * @throws {RangeError} If x is no feature map or the size is not of whole numbers.
  */
-export function resizeBilinear(x: Tensor, size: readonly [rows: number, columns: number]): Tensor {
-  featureMap(x, "resize");
+export function interpolate(x: Tensor, size: readonly [rows: number, columns: number]): Tensor {
+  featureMap(x, "interpolate");
   return resizeAxis(resizeAxis(x, { axis: 2, size: size[1] }), { axis: 1, size: size[0] });
 }
 
 function resizeAxis(x: Tensor, { axis, size }: { axis: number; size: number }): Tensor {
   if (x.shape[axis] === size) return x; // every weight is 1
   const { backend } = x;
-  const y = new Tensor(backend, x.shape.with(axis, size), { label: "resize_bilinear" });
+  const y = new Tensor(backend, x.shape.with(axis, size), { label: "interpolate" });
   const params = {
     outer: sizeOf(x.shape.slice(0, axis)),
     in_size: x.shape[axis],

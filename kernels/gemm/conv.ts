@@ -1,0 +1,298 @@
+// This module is browser compatible.
+/** Plans convolutions: which job, in which blocks. Images NHWC, weights [kh, kw, Cin / groups, Cout]. */
+
+import { ceilDiv, type NumberArray } from "../kernel.ts";
+import { CONV_SLOTS, CONV_WEIGHT_SLOTS } from "./conv_jobs.ts";
+import type { ConvShape } from "./engine.ts";
+import { BLOCK_B_FLOATS, evenBlock, gemm, SMALL_JOB, TASKS_PER_THREAD } from "./gemm.ts";
+import { addressOf, type Machine } from "./machine.ts";
+import { RELU } from "./micro_kernel.ts";
+import { AREA_A_BYTES, AREA_B_BYTES, TABLE_LENGTH } from "./scratch.ts";
+
+/** Floats of a band that stay in the second-level cache while a block of weights passes over them. */
+const BAND_FLOATS = 64 << 10;
+/** Pixels added up before the gradient of the weights is written. It decides the order of sums: a constant. */
+const WEIGHT_PIXELS = 512;
+/** Floats of a band in the gradient of the weights. A constant for the same reason. */
+const WEIGHT_BAND_FLOATS = 128 << 10;
+
+type ConvValues = Record<(typeof CONV_SLOTS)[number], number>;
+
+/** Addresses of a convolution's three arrays, after checking their sizes and the shape. */
+function addresses(arrays: { image: NumberArray; weight: NumberArray; output: NumberArray }, s: ConvShape) {
+  const { inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, groups } = s;
+  const size = (from: number, kernel: number) => Math.floor((from + 2 * s.padding - kernel) / s.stride) + 1;
+  const [height, width] = [size(inHeight, s.kernelHeight), size(inWidth, s.kernelWidth)];
+  if (height !== outHeight || width !== outWidth) {
+    throw new RangeError(
+      `Cannot convolve: an image of ${inHeight}x${inWidth} gives ${height}x${width}, not ${outHeight}x${outWidth}`,
+    );
+  }
+  if (inChannels % groups !== 0 || outChannels % groups !== 0) {
+    throw new RangeError(
+      `Cannot convolve: ${inChannels} and ${outChannels} channels do not divide into ${groups} groups`,
+    );
+  }
+  const weights = s.kernelHeight * s.kernelWidth * (inChannels / groups) * outChannels;
+  return {
+    image: addressOf("x", arrays.image, 0, s.batch * inHeight * inWidth * inChannels),
+    weight: addressOf("weight", arrays.weight, 0, weights),
+    output: addressOf("y", arrays.output, 0, s.batch * outHeight * outWidth * outChannels),
+  };
+}
+
+/** A convolution that is a matrix product as it stands. */
+function isProduct(s: ConvShape): boolean {
+  return s.kernelHeight === 1 && s.kernelWidth === 1 && s.stride === 1 && s.padding === 0 && s.groups === 1;
+}
+
+/** Chooses the blocks, and runs the job. */
+function runConv(machine: Machine, v: ConvValues, groups: number): void {
+  const taps = v.tapsY * v.tapsX * v.channels;
+  const work = groups * v.images * v.rows * v.columns * v.N * taps;
+  const alone = machine.threads === 1 || work < SMALL_JOB;
+  const tasks = alone ? 1 : machine.threads * TASKS_PER_THREAD;
+  const bandRow = ((v.columns - 1) * v.stepX + v.tapsX) * v.channels;
+  const inside = (origin: number, count: number, step: number, tapCount: number, size: number) =>
+    origin >= 0 && origin + (count - 1) * step + tapCount <= size;
+  v.inPlace = Number(
+    groups === 1 && inside(v.originY, v.rows, v.stepY, v.tapsY, v.height) &&
+      inside(v.originX, v.columns, v.stepX, v.tapsX, v.width),
+  );
+  v.blockN = evenBlock(v.N, BLOCK_B_FLOATS / taps, 8);
+  const cached = Math.floor((BAND_FLOATS / bandRow - v.tapsY) / v.stepY) + 1;
+  v.blockRows = Math.max(1, Math.min(v.rows, cached, Math.floor(TABLE_LENGTH / v.columns)));
+  const bandBytes = ((v.blockRows - 1) * v.stepY + v.tapsY) * bandRow * 4;
+  if (v.columns > TABLE_LENGTH || (bandBytes > AREA_A_BYTES && !v.inPlace) || taps * 32 > AREA_B_BYTES) {
+    throw new RangeError(
+      `Cannot convolve: rows of ${v.columns} pixels with patches of ${taps} numbers do not fit the engine's memory`,
+    );
+  }
+  const others = groups * v.images * ceilDiv(v.N, v.blockN);
+  v.blockRows = evenBlock(v.rows, Math.min(v.blockRows, (v.rows * others) / tasks), 1);
+  v.tasksRows = ceilDiv(v.rows, v.blockRows);
+  v.tasksN = ceilDiv(v.N, v.blockN);
+  machine.run("conv", CONV_SLOTS.map((name) => v[name]), v.tasksRows * v.images * v.tasksN * groups, alone);
+}
+
+/**
+ * y [B, oh, ow, Cout] = x [B, ih, iw, Cin] ⋆ weight + bias, then ReLU where asked.
+ *
+ * @throws {RangeError} If the shape contradicts itself or an array is too short for it.
+ */
+export function conv2d(
+  machine: Machine,
+  buffers: { x: NumberArray; weight: NumberArray; y: NumberArray; bias?: NumberArray },
+  s: ConvShape,
+  options: { relu?: boolean } = {},
+): void {
+  const { x, weight, y, bias } = buffers;
+  const at = addresses({ image: x, weight, output: y }, s);
+  if (isProduct(s)) {
+    const [M, N, K] = [s.batch * s.inHeight * s.inWidth, s.outChannels, s.inChannels];
+    return gemm(machine, { a: x, b: weight, c: y, M, N, K, bias }, options);
+  }
+  const channels = s.inChannels / s.groups;
+  const N = s.outChannels / s.groups;
+  runConv(machine, {
+    source: at.image,
+    sourceRow: 4 * s.inWidth * s.inChannels,
+    sourcePixel: 4 * s.inChannels,
+    sourceImage: 4 * s.inHeight * s.inWidth * s.inChannels,
+    sourceGroup: 4 * channels,
+    height: s.inHeight,
+    width: s.inWidth,
+    channels,
+    weight: at.weight,
+    weightRow: 4 * s.outChannels,
+    weightTapY: 4 * s.kernelWidth * channels * s.outChannels,
+    weightTapX: 4 * channels * s.outChannels,
+    weightGroup: 4 * N,
+    weightColumn: 4,
+    weightTransposed: 0,
+    y: at.output,
+    yRow: 4 * s.outWidth * s.outChannels,
+    yPixel: 4 * s.outChannels,
+    yImage: 4 * s.outHeight * s.outWidth * s.outChannels,
+    yGroup: 4 * N,
+    rows: s.outHeight,
+    columns: s.outWidth,
+    N,
+    originY: -s.padding,
+    originX: -s.padding,
+    stepY: s.stride,
+    stepX: s.stride,
+    tapsY: s.kernelHeight,
+    tapsX: s.kernelWidth,
+    bias: bias ? addressOf("bias", bias, 0, s.outChannels) : 0,
+    flags: options.relu ? RELU : 0,
+    ...BLOCKS,
+    images: s.batch,
+    serial: machine.nextSerial(),
+  }, s.groups);
+}
+
+/** Slots that {@linkcode runConv} fills in. */
+const BLOCKS = { blockRows: 1, blockN: 1, tasksRows: 1, tasksN: 1, inPlace: 0 };
+
+/**
+ * dX [B, ih, iw, Cin] from dY [B, oh, ow, Cout] and weight.
+ *
+ * Inputs whose row and column leave the same remainders modulo the stride meet the same weights: each such class is
+ * a convolution of dY of its own, with those weights turned round, and nothing is multiplied by inserted zeros.
+ *
+ * @throws {RangeError} If the shape contradicts itself or an array is too short for it.
+ */
+export function conv2dBackwardInput(
+  machine: Machine,
+  buffers: { dY: NumberArray; weight: NumberArray; dX: NumberArray },
+  s: ConvShape,
+): void {
+  const { dY, weight, dX } = buffers;
+  const at = addresses({ image: dX, weight, output: dY }, s);
+  if (isProduct(s)) {
+    const [M, N, K] = [s.batch * s.inHeight * s.inWidth, s.inChannels, s.outChannels];
+    return gemm(machine, { a: dY, b: weight, c: dX, M, N, K, transposeB: true });
+  }
+  const channels = s.outChannels / s.groups;
+  const N = s.inChannels / s.groups;
+  const [tapX, pixel] = [4 * N * s.outChannels, 4 * s.inChannels];
+  const tapY = tapX * s.kernelWidth;
+  // Of the kernel's taps along one axis, those that inputs with remainder r meet: the first and their number.
+  const taps = (r: number, kernel: number) => {
+    const start = (r + s.padding) % s.stride;
+    const count = start < kernel ? ceilDiv(kernel - start, s.stride) : 0;
+    return {
+      count,
+      last: start + (count - 1) * s.stride,
+      origin: (r + s.padding - start) / s.stride - count + 1,
+    };
+  };
+  for (let r = 0; r < Math.min(s.stride, s.inHeight); r++) {
+    const rowTaps = taps(r, s.kernelHeight);
+    for (let q = 0; q < Math.min(s.stride, s.inWidth); q++) {
+      const columnTaps = taps(q, s.kernelWidth);
+      runConv(machine, {
+        source: at.output,
+        sourceRow: 4 * s.outWidth * s.outChannels,
+        sourcePixel: 4 * s.outChannels,
+        sourceImage: 4 * s.outHeight * s.outWidth * s.outChannels,
+        sourceGroup: 4 * channels,
+        height: s.outHeight,
+        width: s.outWidth,
+        channels,
+        weight: at.weight + rowTaps.last * tapY + columnTaps.last * tapX,
+        weightRow: 4 * s.outChannels,
+        weightTapY: -s.stride * tapY,
+        weightTapX: -s.stride * tapX,
+        weightGroup: 4 * channels,
+        weightColumn: 4 * s.outChannels,
+        weightTransposed: 1,
+        y: at.image + r * s.inWidth * pixel + q * pixel,
+        yRow: s.stride * s.inWidth * pixel,
+        yPixel: s.stride * pixel,
+        yImage: s.inHeight * s.inWidth * pixel,
+        yGroup: 4 * N,
+        rows: ceilDiv(s.inHeight - r, s.stride),
+        columns: ceilDiv(s.inWidth - q, s.stride),
+        N,
+        originY: rowTaps.origin,
+        originX: columnTaps.origin,
+        stepY: 1,
+        stepX: 1,
+        tapsY: columnTaps.count === 0 ? 0 : rowTaps.count,
+        tapsX: columnTaps.count,
+        bias: 0,
+        flags: 0,
+        ...BLOCKS,
+        images: s.batch,
+        serial: machine.nextSerial(),
+      }, s.groups);
+    }
+  }
+}
+
+/**
+ * dWeight [kh, kw, Cin / groups, Cout] from x and dY: the sum over all pixels.
+ *
+ * @throws {RangeError} If the shape contradicts itself or an array is too short for it.
+ */
+export function conv2dBackwardWeight(
+  machine: Machine,
+  buffers: { x: NumberArray; dY: NumberArray; dWeight: NumberArray },
+  s: ConvShape,
+): void {
+  const { x, dY, dWeight } = buffers;
+  const at = addresses({ image: x, weight: dWeight, output: dY }, s);
+  if (isProduct(s)) {
+    const [M, N, K] = [s.inChannels, s.outChannels, s.batch * s.inHeight * s.inWidth];
+    return gemm(machine, { a: x, b: dY, c: dWeight, M, N, K, transposeA: true });
+  }
+  const channels = s.inChannels / s.groups;
+  const N = s.outChannels / s.groups;
+  const pixels = s.outHeight * s.outWidth;
+  const bandRow = ((s.outWidth - 1) * s.stride + s.kernelWidth) * channels;
+  const cached = Math.floor((WEIGHT_BAND_FLOATS / bandRow - s.kernelHeight) / s.stride) + 1;
+  const blockRows = Math.max(1, Math.min(s.outHeight, cached, Math.round(WEIGHT_PIXELS / s.outWidth)));
+  const imageBand = ((s.outHeight - 1) * s.stride + s.kernelHeight) * bandRow;
+  const together = Math.min(
+    s.batch,
+    Math.floor(WEIGHT_BAND_FLOATS / imageBand),
+    Math.floor(WEIGHT_PIXELS / pixels),
+  );
+  const blockImages = blockRows === s.outHeight ? Math.max(1, together) : 1;
+  const bandBytes = ((blockRows - 1) * s.stride + s.kernelHeight) * bandRow * 4;
+  const blockPixels = blockImages * blockRows * s.outWidth;
+  if (bandBytes * blockImages > AREA_A_BYTES || blockPixels * 32 > AREA_B_BYTES) {
+    throw new RangeError(
+      `Cannot convolve backwards: rows of ${s.outWidth} pixels by ${channels} channels do not fit the engine's memory`,
+    );
+  }
+  const alone = machine.threads === 1 ||
+    s.batch * pixels * s.kernelHeight * s.kernelWidth * channels * s.outChannels < SMALL_JOB;
+  const tasks = alone ? 1 : 2 * machine.threads;
+  const blockN = evenBlock(N, Math.min(BLOCK_B_FLOATS / blockPixels, Math.max(16, N * s.groups / tasks)), 8);
+  const tasksN = ceilDiv(N, blockN);
+  const blockY = evenBlock(s.kernelHeight, s.kernelHeight * tasksN * s.groups / tasks, 1);
+  const tasksY = ceilDiv(s.kernelHeight, blockY);
+  const values: Record<(typeof CONV_WEIGHT_SLOTS)[number], number> = {
+    x: at.image,
+    xRow: 4 * s.inWidth * s.inChannels,
+    xPixel: 4 * s.inChannels,
+    xImage: 4 * s.inHeight * s.inWidth * s.inChannels,
+    xGroup: 4 * channels,
+    height: s.inHeight,
+    width: s.inWidth,
+    channels,
+    dY: at.output,
+    dYRow: 4 * s.outWidth * s.outChannels,
+    dYPixel: 4 * s.outChannels,
+    dYImage: 4 * pixels * s.outChannels,
+    dYGroup: 4 * N,
+    rows: s.outHeight,
+    columns: s.outWidth,
+    N,
+    dWeight: at.weight,
+    dWeightRow: 4 * s.outChannels,
+    dWeightTapY: 4 * s.kernelWidth * channels * s.outChannels,
+    dWeightGroup: 4 * N,
+    originY: -s.padding,
+    originX: -s.padding,
+    step: s.stride,
+    tapsY: s.kernelHeight,
+    tapsX: s.kernelWidth,
+    blockRows,
+    blockImages,
+    blockN,
+    tasksN,
+    blockY,
+    tasksY,
+    images: s.batch,
+  };
+  machine.run(
+    "conv_weight",
+    CONV_WEIGHT_SLOTS.map((name) => values[name]),
+    tasksY * tasksN * s.groups,
+    alone,
+  );
+}

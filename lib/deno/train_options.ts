@@ -1,0 +1,127 @@
+// This module runs in Deno only.
+/** The training script's flags, and how they override a preset. */
+
+import { DEVICES } from "../backend/open.ts";
+import { DEFAULT_PREPROCESSING } from "../image/preprocess.ts";
+import { DECODERS, ENCODERS, type ModelConfig } from "../models/config.ts";
+import { type Preset, PRESET_NAMES, PRESETS } from "../train/presets.ts";
+import { SCHEDULES } from "../train/schedule.ts";
+import { TOKENIZER_NAMES } from "../text/tokenize.ts";
+import type { CommandDescription, OptionDefinitions, Options } from "./cli.ts";
+
+/** Flags of `train`. Those without a default take the preset's value. */
+export const TRAIN_OPTIONS = {
+  preset: {
+    default: "default",
+    choices: PRESET_NAMES,
+    description: "recipe; flags below override its values",
+  },
+  data: { default: "data", placeholder: "DIR", description: "folder of downloaded data and packed pictures" },
+  annotations: {
+    placeholder: "FILE",
+    description: "your own captions: COCO JSON, captions.json or captions.csv",
+  },
+  images: { placeholder: "DIR", description: "folder of the photographs that --annotations names" },
+  dataset: { placeholder: "NAME", description: "which captions, where the folder holds several sets" },
+  out: { default: "data", placeholder: "DIR", description: "folder for model, checkpoints and metrics" },
+  resume: { default: false, description: "go on from the checkpoint in --out" },
+  fresh: { default: false, description: "start anew although --out holds a checkpoint, which is removed" },
+  steps: { type: "integer", min: 1, description: "length of the run in steps; instead of --epochs" },
+  epochs: { type: "number", description: "length of the run in passes over the captions" },
+  encoder: { choices: ENCODERS, description: "what looks at the picture" },
+  decoder: { choices: DECODERS, description: "what writes: with attention, or with the mean feature alone" },
+  size: {
+    type: "integer",
+    min: 8,
+    description: "width and height of the model's input in pixels, a multiple of 8",
+  },
+  batch: { type: "integer", min: 1, description: "captions in a step" },
+  minCount: { type: "integer", min: 1, description: "words seen less often become unknown" },
+  captions: {
+    choices: ["all", "first", "draw"],
+    description: "captions in an epoch; draw: one of each picture's",
+  },
+  words: {
+    choices: TOKENIZER_NAMES,
+    description: "how captions are split into words (default: by their script)",
+  },
+  valShare: {
+    type: "number",
+    max: 0.9,
+    description: "share of pictures held out where the data name no split",
+  },
+  learningRate: { type: "number", description: "highest step size of Adam" },
+  schedule: { choices: SCHEDULES, description: "how the learning rate goes on after the warm-up" },
+  warmup: { type: "integer", description: "steps in which it rises" },
+  clipNorm: { type: "number", description: "largest global norm of the gradients" },
+  dropout: { type: "number", max: 0.95, description: "share of the hidden state set to 0 in training" },
+  alphaC: { type: "number", description: "weight of the doubly stochastic attention term" },
+  embedding: { type: "integer", min: 1, description: "size of a word's vector" },
+  hidden: { type: "integer", min: 1, description: "size of the LSTM's state" },
+  attention: { type: "integer", min: 1, description: "size of the attention's inner layer" },
+  logEvery: { default: 20, min: 1, max: 64, description: "steps between log lines" },
+  validateEvery: { type: "integer", min: 1, description: "steps between validations (default: an epoch)" },
+  checkpointEvery: { default: "500", description: "steps between checkpoints, or minutes: 10m" },
+  seed: { default: 1, description: "names all random numbers" },
+  device: { default: "auto", choices: DEVICES, description: "what computes" },
+  json: { default: false, description: "print the result as JSON on stdout" },
+} as const satisfies OptionDefinitions;
+
+/** Head and examples of `train --help`. */
+export const TRAIN_ABOUT: CommandDescription = {
+  purpose: "Trains a captioner on photographs with captions.",
+  command: "deno task train",
+  examples: [
+    "deno task train --epochs 20",
+    "deno task train --annotations my/captions.json --images my/photos --min-count 1 --out my/model",
+    "deno task train --resume",
+  ],
+};
+
+/** What the flags and the preset say together. */
+export interface TrainingPlan {
+  readonly preset: Preset;
+  readonly config: ModelConfig;
+  readonly recipe:
+    & Pick<
+      Preset,
+      "learningRate" | "schedule" | "warmup" | "clipNorm" | "alphaC"
+    >
+    & { readonly seed: number };
+  readonly epochs: number;
+  /** For openDataset. */
+  readonly data: {
+    readonly preprocessing: ModelConfig["preprocessing"];
+    readonly minCount: number;
+    readonly captions: "all" | "first";
+  };
+  /** For the BatchLoader. */
+  readonly batches: {
+    readonly batchSize: number;
+    readonly seed: number;
+    readonly captions: Preset["captions"];
+  };
+}
+
+/** Fills what the flags leave open from the preset. */
+export function trainingPlan(options: Options<typeof TRAIN_OPTIONS>): TrainingPlan {
+  const given = Object.fromEntries(
+    Object.entries(options).filter(([key, value]) => key in PRESETS.default && value !== undefined),
+  );
+  const preset: Preset = { ...PRESETS[options.preset], ...given };
+  const { encoder, channels, decoder, embedding, hidden, attention, dropout, size } = preset;
+  const { learningRate, schedule, warmup, clipNorm, alphaC } = preset;
+  const preprocessing = { ...DEFAULT_PREPROCESSING, size };
+  return {
+    preset,
+    config: { encoder, channels, decoder, embedding, hidden, attention, dropout, preprocessing },
+    recipe: { learningRate, schedule, warmup, clipNorm, alphaC, seed: options.seed },
+    epochs: preset.epochs,
+    data: {
+      preprocessing,
+      minCount: preset.minCount,
+      captions: preset.captions === "first" ? "first" : "all",
+    },
+    batches: { batchSize: preset.batch, seed: options.seed, captions: preset.captions },
+  };
+}

@@ -1,0 +1,62 @@
+// This module is browser compatible.
+import { copyKernel } from "../../kernels/elementwise.ts";
+import { record } from "../record.ts";
+import { Tensor } from "../tensor.ts";
+import { attendAt, attendBackwardAt, attendBackwardSums, type AttentionSteps } from "./attention_steps.ts";
+import { filled } from "./filled.ts";
+import type { LinearLayer } from "./linear.ts";
+import { reshape } from "./reshape.ts";
+
+/**
+ * Additive attention of a state over positions: `score_p = full · relu(att1_p + att2)`, `alpha = softmax(score)`,
+ * `context = Σ alpha_p features_p`.
+ *
+ * One step alone, with its gradient; decoders run the same kernels over all steps in attendSequence.
+ *
+ * @param features [B, P, D].
+ * @param halves `att1` = encoder_att(features) [B, P, A], `att2` = decoder_att(h) [B, A].
+ * @param full full_att: weight [1, A], bias [1].
+ * @returns `context` [B, D] and `alpha` [B, P].
+ * @throws {RangeError} If the sizes do not fit.
+ */
+export function attention(
+  features: Tensor,
+  halves: { readonly att1: Tensor; readonly att2: Tensor },
+  full: LinearLayer,
+): { context: Tensor; alpha: Tensor } {
+  const { att1, att2 } = halves;
+  const [B, P, D] = features.shape;
+  const A = att1.shape.at(-1)!;
+  if (att1.length !== B * P * A || att2.length !== B * A || full.weight.length !== A || !full.bias) {
+    throw new RangeError(
+      `Cannot attend to ${features} with ${att1} and ${att2}: needs [${B}, ${P}, A], [${B}, A] and ` +
+        `weights [1, A] and [1], got ${full.weight}`,
+    );
+  }
+  const { backend } = features;
+  const steps: AttentionSteps = {
+    features,
+    att1,
+    att2: att2.view([1, B, A]),
+    full,
+    alphas: new Tensor(backend, [1, B, P], { label: "alpha" }),
+    context: new Tensor(backend, [1, B, D], { label: "context" }),
+  };
+  attendAt(steps, 0);
+  const inputs = [features, att1, att2, full.weight, full.bias];
+  record([steps.context, steps.alphas], inputs, ([dContext, dAlpha], needed) => {
+    const gradients = {
+      dContext: dContext ?? filled(backend, steps.context.shape, 0),
+      dAlphas: filled(backend, steps.alphas.shape, 0), // a copy: the context's share is added
+      dAtt2: new Tensor(backend, steps.att2.shape, { label: "d_att2" }),
+    };
+    if (dAlpha) {
+      const buffers = { x: dAlpha.storage, y: gradients.dAlphas.storage };
+      backend.run(copyKernel, buffers, { count: dAlpha.length, x_offset: 0, y_offset: 0 });
+    }
+    attendBackwardAt(steps, gradients, 0);
+    const sums = attendBackwardSums(steps, gradients, { features: needed[0] });
+    return [sums.dFeatures, sums.dAtt1, gradients.dAtt2, sums.dFullWeight, sums.dFullBias];
+  });
+  return { context: reshape(steps.context, [B, D]), alpha: reshape(steps.alphas, [B, P]) };
+}

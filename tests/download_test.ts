@@ -1,0 +1,421 @@
+// This module runs in Deno only.
+import assert from "node:assert/strict";
+import { describe, it } from "@std/testing/bdd";
+import { DownloadError, retryAfter } from "../lib/deno/download_error.ts";
+import { downloadBytes, downloadFile, type DownloadFileOptions } from "../lib/deno/download_file.ts";
+import { PictureError } from "../lib/image/picture_error.ts";
+import { fetchPhotos, type Photo } from "../lib/deno/download_photos.ts";
+import { CocoHost, fakeJpeg, sha256 } from "./coco_host.ts";
+
+const QUICK = { backoffMs: 1, stallMs: 5_000 };
+const ARCHIVE = fakeJpeg(300_000, 1); // any bytes would do
+const PATH = "/annotations/a.zip";
+
+const root = Deno.makeTempDirSync({ prefix: "showtell-download-" });
+globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: true }));
+let folders = 0;
+/** A fresh folder. */
+const folder = () => `${root}/${folders++}`;
+
+/** Names in a folder, sorted. */
+function names(dir: string): string[] {
+  return [...Deno.readDirSync(dir)].map(({ name }) => name).sort();
+}
+
+/** Downloads `PATH` from a host with faults, and returns where it went. */
+async function download(host: CocoHost, options: DownloadFileOptions = {}, dir = folder()) {
+  const path = `${dir}/a.zip`;
+  const result = await downloadFile(host.url + PATH, path, { ...QUICK, ...options });
+  return { ...result, path, dir };
+}
+
+/** Asserts that the file is there byte for byte, and nothing beside it. */
+function assertWhole({ path, dir }: { path: string; dir: string }, expected = ARCHIVE): void {
+  assert.deepEqual(names(dir), ["a.zip"]);
+  assert.deepEqual(Deno.readFileSync(path), expected);
+}
+
+describe("downloadFile()", () => {
+  it("brings a file byte for byte and names itself to the host", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    assertWhole(await download(host, { sizeBytes: ARCHIVE.length, sha256: await sha256(ARCHIVE) }));
+    assert.match(host.requests[0].userAgent ?? "", /^Showtell\/\d/);
+  });
+
+  it("goes on where the connection was cut", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    host.fault(PATH, { kind: "cut", after: 120_000 }, 2);
+    const got = await download(host);
+    assertWhole(got);
+    assert.equal(got.retries, 2);
+    assert.deepEqual(host.requests.map(({ range }) => range), [null, "bytes=120000-", "bytes=240000-"]);
+    assert.equal(host.requests[1].ifRange, `"${await sha256(ARCHIVE)}"`);
+  });
+
+  it("goes on with the part that an ended run left", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    host.fault(PATH, { kind: "cut", after: 100_000 });
+    const dir = folder();
+    await assert.rejects(
+      download(host, { attempts: 1 }, dir),
+      /^DownloadError: Cannot download .*the connection was cut/,
+    );
+    assert.deepEqual(names(dir), ["a.zip.etag.part", "a.zip.part"]);
+    host.heal();
+    const got = await download(host, {}, dir);
+    assertWhole(got);
+    assert.deepEqual([got.resumedFrom, got.receivedBytes], [100_000, 200_000]);
+  });
+
+  it("starts again when the file has changed meanwhile", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    const dir = folder();
+    host.fault(PATH, { kind: "cut", after: 100_000 });
+    await assert.rejects(download(host, { attempts: 1 }, dir));
+    host.heal();
+    host.files[PATH] = fakeJpeg(250_000, 2);
+    assertWhole(await download(host, {}, dir), host.files[PATH]);
+    assert.equal(host.requests[1].range, "bytes=100000-");
+  });
+
+  it("starts again from a server that ignores Range", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    host.fault(PATH, { kind: "cut", after: 100_000 }, 1).fault(PATH, { kind: "ignoreRange" });
+    assertWhole(await download(host));
+  });
+
+  it("starts again where the server names no version, unless a hash is known", async () => {
+    for (const hash of [undefined, await sha256(ARCHIVE)]) {
+      await using host = new CocoHost({ [PATH]: ARCHIVE });
+      const dir = folder();
+      Deno.mkdirSync(dir);
+      Deno.writeFileSync(`${dir}/a.zip.part`, ARCHIVE.subarray(0, 90_000));
+      host.fault(PATH, { kind: "noValidator" });
+      assertWhole(await download(host, { sha256: hash }, dir));
+      assert.deepEqual(host.requests.map(({ range }) => range), [hash ? "bytes=90000-" : null]);
+    }
+  });
+
+  it("finishes when all was there but the name (416)", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    const dir = folder();
+    Deno.mkdirSync(dir);
+    Deno.writeFileSync(`${dir}/a.zip.part`, ARCHIVE);
+    assertWhole(await download(host, { sha256: await sha256(ARCHIVE) }, dir));
+    assert.equal(host.requests.length, 1);
+  });
+
+  it("starts again when the part is longer than the file (416)", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    const dir = folder();
+    Deno.mkdirSync(dir);
+    Deno.writeFileSync(`${dir}/a.zip.part`, fakeJpeg(400_000, 3));
+    assertWhole(await download(host, { sha256: await sha256(ARCHIVE) }, dir));
+    assert.deepEqual(host.requests.map(({ range }) => range), ["bytes=400000-", null]);
+  });
+
+  it("throws away a damaged part and fetches the file once more", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    const dir = folder();
+    Deno.mkdirSync(dir);
+    Deno.writeFileSync(`${dir}/a.zip.part`, fakeJpeg(100_000, 4));
+    assertWhole(await download(host, { sha256: await sha256(ARCHIVE) }, dir));
+    assert.deepEqual(host.requests.map(({ range }) => range), ["bytes=100000-", null]);
+  });
+
+  it("tries again after 500, 429 and 503", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    for (const status of [500, 429, 503]) host.fault(PATH, { kind: "status", status }, 1);
+    const got = await download(host);
+    assertWhole(got);
+    assert.equal(got.retries, 3);
+  });
+
+  it("waits as long as Retry-After says", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    host.fault(PATH, { kind: "status", status: 503, retryAfter: "1" }, 1);
+    const start = performance.now();
+    assertWhole(await download(host));
+    assert.ok(performance.now() - start >= 990, `${performance.now() - start} ms`);
+  });
+
+  it("does not wait for an hour", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    host.fault(PATH, { kind: "status", status: 503, retryAfter: "3600" });
+    await assert.rejects(download(host), /503 Service Unavailable and asks to come back in 60 minutes/);
+  });
+
+  it("gives up after five tries without progress", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    host.fault(PATH, { kind: "status", status: 500 });
+    await assert.rejects(download(host), /500 Internal Server Error, 5 times/);
+    assert.equal(host.requests.length, 5);
+  });
+
+  it("does not try again after 404, and leaves nothing under the final name", async () => {
+    await using host = new CocoHost({});
+    const dir = folder();
+    await assert.rejects(
+      download(host, {}, dir),
+      (error) =>
+        error instanceof DownloadError && !error.retry &&
+        /a\.zip: the server answered 404 Not Found/.test(error.message),
+    );
+    assert.equal(host.requests.length, 1);
+    assert.deepEqual(names(dir), []);
+  });
+
+  it("notices a body shorter than announced", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    host.fault(PATH, { kind: "wrongLength" }, 1);
+    const got = await download(host);
+    assertWhole(got);
+    assert.equal(got.retries, 1);
+  });
+
+  it("refuses a file of another size than published before it is transferred", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    const dir = folder();
+    await assert.rejects(download(host, { sizeBytes: 300_001 }, dir), /it has 300000 bytes, not 300001/);
+    assert.deepEqual(names(dir), []);
+  });
+
+  it("refuses a body that grows beyond the published size", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    host.fault(PATH, { kind: "noLength" });
+    const dir = folder();
+    await assert.rejects(download(host, { sizeBytes: 100_000 }, dir), /bytes, not 100000/);
+    assert.deepEqual(names(dir), []);
+  });
+
+  it("refuses a wrong hash and removes what it got", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    const dir = folder();
+    await assert.rejects(
+      download(host, { sha256: "0".repeat(64) }, dir),
+      /its SHA-256 is [0-9a-f]{64}, not 0{64}/,
+    );
+    await assert.rejects(download(host, { md5: "0".repeat(32) }, dir), /its MD5 is/);
+    assert.deepEqual(names(dir), []);
+  });
+
+  it("is patient with a slow drip", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    host.fault(PATH, { kind: "drip", bytes: 50_000, everyMs: 60 });
+    const got = await download(host, { stallMs: 200 }); // 6 pieces: 0.36 s in all, each well within the limit
+    assertWhole(got);
+    assert.equal(got.retries, 0);
+  });
+
+  it("leaves a connection on which nothing comes, and goes on", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    host.fault(PATH, { kind: "stall", after: 130_000 }, 1).fault(PATH, { kind: "late", ms: 60_000 }, 1);
+    const got = await download(host, { stallMs: 100 });
+    assertWhole(got);
+    assert.deepEqual(host.requests.map(({ range }) => range), [null, "bytes=130000-", "bytes=130000-"]);
+  });
+
+  it("follows a redirect, with its range", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE, "/elsewhere.zip": ARCHIVE });
+    host.fault(PATH, { kind: "redirect", to: "/elsewhere.zip" });
+    host.fault("/elsewhere.zip", { kind: "cut", after: 100_000 }, 1);
+    assertWhole(await download(host));
+    assert.deepEqual(host.requests.map(({ range }) => range), [null, null, "bytes=100000-", "bytes=100000-"]);
+  });
+
+  it("refuses a web page in place of the file", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    host.fault(PATH, { kind: "html" });
+    const dir = folder();
+    await assert.rejects(download(host, {}, dir), /the server sent text\/html in its place/);
+    assert.deepEqual(names(dir), []);
+  });
+
+  it("leaves only .part files when it is ended, and goes on from them", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    host.fault(PATH, { kind: "drip", bytes: 30_000, everyMs: 5 }, 1);
+    const stop = new AbortController();
+    const dir = folder();
+    const reason = new Error("ended by the user");
+    const onBytes = (bytes: number) => bytes >= 90_000 && stop.abort(reason);
+    await assert.rejects(download(host, { signal: stop.signal, onBytes }, dir), reason);
+    assert.deepEqual(names(dir), ["a.zip.etag.part", "a.zip.part"]);
+    const got = await download(host, {}, dir);
+    assertWhole(got);
+    assert.ok(got.resumedFrom >= 90_000 && got.resumedFrom < 300_000, String(got.resumedFrom));
+  });
+
+  it("refuses to write the part that another download writes", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    host.fault(PATH, { kind: "late", ms: 300 }, 1);
+    const dir = folder();
+    const first = download(host, {}, dir);
+    await host.nextRequest();
+    await assert.rejects(download(host, {}, dir), /another process is downloading it/);
+    assertWhole(await first);
+  });
+
+  it("says which host cannot be reached", async () => {
+    const gone = new CocoHost({});
+    const { url } = gone;
+    await gone[Symbol.asyncDispose]();
+    await assert.rejects(
+      downloadBytes(`${url}/a.jpg`, { ...QUICK, attempts: 2 }),
+      /the server cannot be reached.*2 times/,
+    );
+  });
+});
+
+describe("retryAfter()", () => {
+  it("reads seconds and dates", () => {
+    const now = Date.parse("Wed, 21 Oct 2015 07:28:00 GMT");
+    assert.equal(retryAfter("120", now), 120_000);
+    assert.equal(retryAfter("Wed, 21 Oct 2015 07:28:30 GMT", now), 30_000);
+    assert.equal(retryAfter("Wed, 21 Oct 2015 07:00:00 GMT", now), 0);
+    assert.equal(retryAfter("soon", now), undefined);
+    assert.equal(retryAfter(null, now), undefined);
+  });
+});
+
+describe("fetchPhotos()", () => {
+  const files = Object.fromEntries(
+    Array.from({ length: 24 }, (_, i) => [`/val2014/${i}.jpg`, fakeJpeg(3_000 + 100 * i, i)]),
+  );
+  const photosOf = (host: CocoHost): Photo[] =>
+    Object.keys(host.files).map((path) => {
+      const fileName = path.slice("/val2014/".length);
+      return { fileName, publishedName: fileName, folder: "val2014", url: host.url + path };
+    });
+  /** Asserts that a folder holds these photos, byte for byte, and nothing else. */
+  const assertPhotos = (dir: string, expected: string[]) => {
+    assert.deepEqual(names(dir), [...expected].sort());
+    for (const name of expected) {
+      assert.deepEqual(Deno.readFileSync(`${dir}/${name}`), files[`/val2014/${name}`], name);
+    }
+  };
+  const ALL = Object.keys(files).map((path) => path.slice("/val2014/".length));
+
+  it("brings photos byte for byte, a few at a time", async () => {
+    await using host = new CocoHost(files);
+    host.fault("*", { kind: "late", ms: 5 });
+    const dir = folder();
+    const seen: number[] = [];
+    const result = await fetchPhotos(photosOf(host), dir, {
+      ...QUICK,
+      concurrency: 3,
+      onPhoto: (done) => seen.push(done),
+    });
+    assertPhotos(dir, ALL);
+    assert.equal(result.fetched, 24);
+    assert.deepEqual(result.failed, []);
+    assert.equal(host.mostAtOnce, 3);
+    assert.deepEqual(seen, Array.from({ length: 24 }, (_, i) => i + 1));
+  });
+
+  it("names each photo that cannot be had, with the reason, and brings the others", async () => {
+    await using host = new CocoHost(files);
+    const faults = {
+      "3.jpg": { kind: "status", status: 404 },
+      "4.jpg": { kind: "html" },
+      "5.jpg": { kind: "bytes", bytes: files["/val2014/5.jpg"].slice(0, 2_000) }, // its end is missing
+      "6.jpg": {
+        kind: "bytes",
+        bytes: new TextEncoder().encode("<html><body>Please log in first</body></html>"),
+      },
+      "7.jpg": { kind: "status", status: 500 },
+      "8.jpg": { kind: "bytes", bytes: new Uint8Array(0) },
+      "9.jpg": { kind: "wrongLength" },
+    } as const;
+    for (const [name, fault] of Object.entries(faults)) host.fault(`/val2014/${name}`, fault);
+    // These heal by themselves.
+    host.fault("/val2014/10.jpg", { kind: "cut", after: 1_000 }, 2);
+    host.fault("/val2014/11.jpg", { kind: "status", status: 503, retryAfter: "0" }, 1);
+    host.fault("/val2014/12.jpg", { kind: "noLength" }, 1);
+    const dir = folder();
+    const { failed, fetched } = await fetchPhotos(photosOf(host), dir, QUICK);
+    assertPhotos(dir, ALL.filter((name) => !(name in faults) || name === "9.jpg"));
+    assert.equal(fetched, 18);
+    assert.deepEqual(Object.fromEntries(failed.map(({ file, reason }) => [file, reason])), {
+      "3.jpg": "the server answered 404 Not Found",
+      "4.jpg": "the server sent text/html in its place",
+      "5.jpg": "its end is missing",
+      "6.jpg": "it is an HTML page, it must be a JPEG, PNG or GIF picture",
+      "7.jpg": "the server answered 500 Internal Server Error, 5 times",
+      "8.jpg": "it is empty, save or download it again",
+    });
+    assert.equal(failed[0].url?.startsWith(`${host.url}/val2014/`), true);
+  });
+
+  it("makes all connections wait when the server asks one of them to", async () => {
+    await using host = new CocoHost(files);
+    host.fault("*", { kind: "status", status: 429, retryAfter: "1" }, 1);
+    const start = performance.now();
+    const arrivals: number[] = [];
+    const dir = folder();
+    await fetchPhotos(photosOf(host), dir, {
+      ...QUICK,
+      concurrency: 2,
+      onPhoto: () => arrivals.push(performance.now()),
+    });
+    assertPhotos(dir, ALL);
+    // One photo may have been under way on the other connection; then nobody asks for a second.
+    assert.ok(arrivals.filter((time) => time - start < 950).length <= 1, "photos came during the pause");
+  });
+
+  it("gives up on a host that answers nothing but errors", async () => {
+    await using host = new CocoHost(files);
+    host.fault("*", { kind: "status", status: 503 });
+    const { failed, gaveUp } = await fetchPhotos(photosOf(host), folder(), {
+      ...QUICK,
+      concurrency: 2,
+      attempts: 1,
+    });
+    assert.match(gaveUp ?? "", /503/);
+    assert.equal(failed.length, 24);
+    assert.ok(host.requests.length < 20, `${host.requests.length} requests`);
+  });
+
+  it("does not give up on one that lacks many photos", async () => {
+    await using host = new CocoHost(files);
+    const present = photosOf(host);
+    const absent = present.map((photo, i) => ({
+      ...photo,
+      fileName: `absent${i}.jpg`,
+      url: `${host.url}/absent${i}.jpg`,
+    }));
+    const dir = folder();
+    const { failed, gaveUp } = await fetchPhotos([...absent, ...present], dir, QUICK);
+    assert.deepEqual([failed.length, gaveUp], [24, undefined]);
+    assertPhotos(dir, ALL);
+  });
+
+  it("keeps nothing that the decoder refuses", async () => {
+    await using host = new CocoHost(files);
+    const dir = folder();
+    const decode = (path: string) =>
+      path.includes("/2")
+        ? Promise.reject(new PictureError(`decode ${path}`, "corrupt", "bad Huffman code"))
+        : Promise.resolve();
+    const { failed } = await fetchPhotos(photosOf(host), dir, { ...QUICK, decode });
+    assertPhotos(dir, ALL.filter((name) => !name.startsWith("2")));
+    assert.ok(failed.every(({ reason }) => reason === "bad Huffman code"));
+  });
+
+  it("stops at once when it is ended, with nothing half-written under a final name", async () => {
+    await using host = new CocoHost(files);
+    host.fault("*", { kind: "drip", bytes: 500, everyMs: 5 });
+    const stop = new AbortController();
+    const dir = folder();
+    const reason = new Error("ended by the user");
+    const onPhoto = (done: number) => done === 5 && stop.abort(reason);
+    await assert.rejects(
+      fetchPhotos(photosOf(host), dir, { ...QUICK, signal: stop.signal, onPhoto }),
+      reason,
+    );
+    const whole = names(dir).filter((name) => !name.endsWith(".part"));
+    assert.ok(whole.length >= 5 && whole.length < 24, String(whole.length));
+    for (const name of whole) {
+      assert.deepEqual(Deno.readFileSync(`${dir}/${name}`), files[`/val2014/${name}`]);
+    }
+  });
+});
