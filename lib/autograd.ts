@@ -122,8 +122,11 @@ class Gradients {
       throw new RangeError(`Cannot use ${gradient} as the gradient of ${tensor}: their sizes differ`);
     }
     if (!this.#byTensor.has(tensor)) {
-      this.#byTensor.set(tensor, gradient);
-      this.#users.set(gradient, (this.#users.get(gradient) ?? 0) + 1);
+      // An op may have read the tensor under another shape.
+      const same = gradient.shape.join() === tensor.shape.join();
+      const shaped = same ? gradient : gradient.view(tensor.shape);
+      this.#byTensor.set(tensor, shaped);
+      this.#users.set(shaped, (this.#users.get(shaped) ?? 0) + 1);
       return;
     }
     const sum = this.#own(tensor)!;

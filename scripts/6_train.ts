@@ -69,7 +69,9 @@ await runScript(async () => {
   let best: number | null = null;
   if (options.resume) {
     const found = await loadCheckpoint(options.out, console.error);
-    if (!found) throw new Error(`Cannot resume: ${files.checkpoint} is not there, leave out --resume to start`);
+    if (!found) {
+      throw new Error(`Cannot resume: ${files.checkpoint} is not there, leave out --resume to start`);
+    }
     ({ best } = resumeFrom(trainer, found.file, { expected: info, name: found.path }));
     console.error(`resumed at step ${trainer.steps} of ${steps} from ${found.path}`);
   }
@@ -95,7 +97,9 @@ await runScript(async () => {
             await saveModel(step, { crossEntropy });
           }
         }
-        for (const line of await sampleCaptions({ model, vocabulary, info }, val.images.length > 0 ? val : train)) {
+        for (
+          const line of await sampleCaptions({ model, vocabulary, info }, val.images.length > 0 ? val : train)
+        ) {
           console.error(line);
         }
         log.restartClock(step);
@@ -115,9 +119,13 @@ await runScript(async () => {
   dataset.close();
   backend.close();
   if (!end.complete) {
-    console.error(`interrupted at step ${end.step} of ${steps}, saved; the same command with --resume goes on`);
+    console.error(
+      `interrupted at step ${end.step} of ${steps}, saved; the same command with --resume goes on`,
+    );
     return 130;
   }
   console.error(`done: ${files.model}; now \`deno task caption --model ${files.model} PHOTO.jpg\``);
-  if (options.json) console.log(JSON.stringify({ model: files.model, step: end.step, best, words: vocabulary.size }));
+  if (options.json) {
+    console.log(JSON.stringify({ model: files.model, step: end.step, best, words: vocabulary.size }));
+  }
 });

@@ -67,6 +67,7 @@ describe("preprocess()", () => {
     assert.deepEqual(shortSideSize({ width: 427, height: 640 }, 256), { width: 256, height: 383 });
     const square = { width: 224, height: 224 };
     assert.deepEqual(centreBox({ width: 383, height: 256 }, square), { left: 80, top: 16, ...square }); // 79.5
+    assert.equal(centreBox({ width: 225, height: 233 }, square).top, 4); // 4.5: half to even
   });
 
   it("leaves the picture as it was", () => {

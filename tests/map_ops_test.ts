@@ -19,7 +19,7 @@ import { uniformAt } from "../lib/random.ts";
 import { scope } from "../lib/scope.ts";
 import { type Tensor, tensor } from "../lib/tensor.ts";
 import { checkOp, compare, named, onAll, type Op, refuses } from "./check_op.ts";
-import { testBackends } from "./devices.ts";
+import { backends } from "./devices.ts";
 
 describe("pooling", () => {
   it("has the right values and gradients", async () => {
@@ -34,7 +34,7 @@ describe("pooling", () => {
   });
 
   it("gives the gradient to the first of equal maxima", async () => {
-    for (const backend of await testBackends()) {
+    for (const backend of backends) {
       const x = filled(backend, [1, 2, 4, 1], 7);
       const { value, grads } = valueAndGrad([x], () => sum(maxPool2d(x, { kernel: 2 })));
       assert.deepEqual([...await grads[0].read()], [1, 0, 1, 0, 0, 0, 0, 0], backend.description);
@@ -87,7 +87,7 @@ describe("batchNorm()", () => {
   });
 
   it("moves the running statistics, the variance by n - 1", async () => {
-    for (const backend of await testBackends()) {
+    for (const backend of backends) {
       const numbers = (...data: number[]) => tensor(backend, data);
       const norm = { weight: numbers(1), bias: numbers(0), runningMean: numbers(1), runningVar: numbers(2) };
       const x = tensor(backend, [1, 2, 6], { shape: [3, 1] }); // mean 3, sum of squares 14
@@ -203,7 +203,7 @@ describe("normaliseImages()", () => {
     const fifths = [0, 1, 2, 3, 4, 5, 5, 0, 1];
     const want = fifths.map((n, i) => (n / 5 - options.mean[i % 3]) / options.std[i % 3]);
     const words = new Uint32Array(Uint8Array.from([...bytes, 0, 0, 0]).buffer);
-    for (const backend of await testBackends()) {
+    for (const backend of backends) {
       const y = scope(() => normaliseImages(tensor(backend, words, { type: "u32" }), options));
       compare(await y.read(), want, { what: `the value on ${backend.description}`, tolerance: 1e-6 });
       y.dispose();

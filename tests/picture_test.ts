@@ -79,6 +79,21 @@ describe("decodeImage()", () => {
     assert.equal((await decodeImage(jpeg)).width, 48); // and goes on after each
   });
 
+  it("skips junk between a JPEG's segments, also where the file is cut", async () => {
+    const jpeg = await encodeJpeg(drawing());
+    const junky = join(jpeg.subarray(0, 20), latin1("junk"), jpeg.subarray(20));
+    assert.deepEqual(await decodeImage(junky), await decodeImage(jpeg));
+    assert.equal(await problemOf(decodeImage(junky.subarray(0, junky.length - 100))), "truncated");
+  });
+
+  it("keeps pictures apart that are decoded at once", async () => {
+    const jpeg = await encodeJpeg(drawing());
+    const hollow = join(jpeg.subarray(0, jpeg.length - 200), jpeg.subarray(jpeg.length - 2));
+    const all = [jpeg, hollow, jpeg, hollow, hollow, jpeg].map((bytes) => decodeImage(bytes));
+    const results = (await Promise.allSettled(all)).map(({ status }) => status);
+    assert.deepEqual(results, ["fulfilled", "rejected", "fulfilled", "rejected", "rejected", "fulfilled"]);
+  });
+
   it("refuses cut and damaged PNGs", async () => {
     const png = await encodePng(drawing());
     assert.equal(await problemOf(decodeImage(png.subarray(0, png.length - 30))), "truncated");

@@ -15,10 +15,11 @@ export interface DecodedJpeg {
 /** After a picture this large the decoder starts anew, since WebAssembly never gives memory back. */
 const LARGE_PIXELS = 16_000_000;
 
-const loadDecoder = once(async () => {
-  const { default: decode, init } = await import("@jsquash/jpeg/decode.js");
-  return { decode, init, module: await compile("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm") };
-});
+interface Decoder {
+  decode(bytes: Uint8Array, preserveOrientation: boolean): ImageData | null;
+}
+
+const decoderModule = once(() => compile("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm"));
 const loadEncoder = once(async () => {
   const { default: encode, init } = await import("@jsquash/jpeg/encode.js");
   const module = await compile("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm");
@@ -26,8 +27,8 @@ const loadEncoder = once(async () => {
   return encode;
 });
 
-let warnings: string[] = [];
-let ready = false;
+const warnings: string[] = [];
+let decoder: Decoder | undefined;
 
 /**
  * Decodes a gray or colour JPEG. CMYK is beyond it.
@@ -35,19 +36,25 @@ let ready = false;
  * @throws {Error} If the decoder gives up.
  */
 export async function decodeJpeg(bytes: Uint8Array): Promise<DecodedJpeg> {
-  const { decode, init, module } = await loadDecoder();
-  if (!ready) {
-    await init({ printErr: (line: string) => warnings.push(line), instantiateWasm: instance(module) });
-  }
-  ready = false; // unless this ends well: a decoder that gave up is left in an unknown state
-  warnings = [];
+  const current = decoder ??= await startDecoder();
+  warnings.length = 0; // from here on nothing waits, so other calls cannot mix theirs in
+  decoder = undefined; // unless this ends well: one that gave up keeps all its memory
   try {
-    const { width, height, data } = await decode(bytes.slice().buffer);
-    ready = width * height < LARGE_PIXELS;
+    const image = current.decode(bytes, false);
+    if (!image) throw new Error("it returned nothing");
+    const { width, height, data } = image;
+    if (width * height < LARGE_PIXELS) decoder = current;
     return { width, height, rgba: data, warning: warnings[0] };
   } catch (cause) {
     throw new Error(warnings.at(-1) ?? String(cause), { cause });
   }
+}
+
+/** Without the package's own wrapper, which waits between a call's beginning and its decoding. */
+async function startDecoder(): Promise<Decoder> {
+  const { default: create } = await import("@jsquash/jpeg/codec/dec/mozjpeg_dec.js");
+  const printErr = (line: string) => warnings.push(line);
+  return create({ noInitialRun: true, printErr, instantiateWasm: instance(await decoderModule()) });
 }
 
 /**

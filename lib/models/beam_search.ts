@@ -41,7 +41,8 @@ export async function beamSearch(
   features: Tensor,
   options: BeamOptions = {},
 ): Promise<Caption[][]> {
-  const { beam: k = 5, maxLength = 50, lengthAlpha = 0, banned = [PAD, START, UNK], attention = false } = options;
+  const { beam: k = 5, maxLength = 50, lengthAlpha = 0, banned = [PAD, START, UNK], attention = false } =
+    options;
   for (const [name, value] of [["beam", k], ["maxLength", maxLength]] as const) {
     if (!Number.isInteger(value) || value < 1) {
       throw new RangeError(`Cannot search with ${name} ${value}: it must be a whole number of at least 1`);
@@ -128,7 +129,10 @@ class Search {
     const V = this.words;
     const before = this.#state;
     this.#state = scope(() => {
-      const { hidden, cell, alphas } = this.#decoder.read(this.#tokens, { memory: this.#memory, state: before });
+      const { hidden, cell, alphas } = this.#decoder.read(this.#tokens, {
+        memory: this.#memory,
+        state: before,
+      });
       const h = hidden.view([N, hidden.shape[2]]);
       const logits = this.#decoder.predict(h);
       const { backend } = logits;

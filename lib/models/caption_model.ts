@@ -84,7 +84,10 @@ export class CaptionModel {
    * @param pixels Packed bytes [B, size, size, 3] in u32.
    * @returns [B, P, D].
    */
-  encode(pixels: Tensor, { batch, training }: { readonly batch: number; readonly training: boolean }): Tensor {
+  encode(
+    pixels: Tensor,
+    { batch, training }: { readonly batch: number; readonly training: boolean },
+  ): Tensor {
     const { size, mean, std } = this.config.preprocessing;
     const images = normaliseImages(pixels, { shape: [batch, size, size, 3], mean, std });
     return this.encoder.encode(images, { training });

@@ -38,9 +38,7 @@ export async function captionPixels(
       `Cannot caption ${pixels.length} bytes: a picture has ${size * size * 3} (${size} × ${size} × 3)`,
     );
   }
-  const features = scope(() =>
-    model.encode(uploadPixels(model.backend, pixels), { batch, training: false })
-  );
+  const features = scope(() => model.encode(uploadPixels(model.backend, pixels), { batch, training: false }));
   try {
     const captions = await beamSearch(model.decoder, features, options);
     return captions.map((list) => list.map((caption) => write(caption, vocabulary.words)));

@@ -22,10 +22,12 @@ export async function checkpointToFile(
 ): Promise<SafetensorsFile> {
   const file = await modelToFile(trainer.model, info);
   const tensors = new Map(file.tensors);
-  await Promise.all(moments(trainer).map(async ({ name, tensor }) => {
-    const data = Float32Array.from(await tensor.read());
-    tensors.set(name, { dtype: "F32", shape: tensor.shape, data } satisfies FileTensor);
-  }));
+  await Promise.all(
+    moments(trainer).map(async ({ name, tensor }) => {
+      const data = Float32Array.from(await tensor.read());
+      tensors.set(name, { dtype: "F32", shape: tensor.shape, data } satisfies FileTensor);
+    }),
+  );
   return { metadata: { ...file.metadata, run: JSON.stringify(state) }, tensors };
 }
 

@@ -97,7 +97,9 @@ class LossWatch {
       if (this.#badInARow === MOST_BAD_STEPS) {
         throw new RangeError(
           `Cannot go on training: the loss or its gradient was not finite in ${MOST_BAD_STEPS} steps in a row ` +
-            `(those updates were skipped); at step ${step} the loss was ${loss}, its images ${images?.join(", ")}`,
+            `(those updates were skipped); at step ${step} the loss was ${loss}, its images ${
+              images?.join(", ")
+            }`,
         );
       }
     }

@@ -1,0 +1,165 @@
+/**
+ * The whole way in a few minutes: make pictures, train on them, evaluate on others, caption three, show a gallery.
+ *
+ *     deno task demo
+ *
+ * Reads  nothing. Writes data/demo: pictures, captions, model.safetensors and gallery.html.
+ * The pictures are drawn by code, with five true captions each, and saved as JPEGs with COCO's JSON: from there on
+ * everything goes the way of real photographs. The scene behind each picture is kept, so that what the model says
+ * of pictures it has never seen can be checked for truth, word by word.
+ */
+import { openBackend } from "../lib/backend/open.ts";
+import { BatchLoader } from "../lib/data/batches.ts";
+import { checkCaption, scoreTruth } from "../lib/data/shapes_check.ts";
+import { parseOptions } from "../lib/deno/cli.ts";
+import { openDataset } from "../lib/deno/dataset_disk.ts";
+import { DEMO_ABOUT, DEMO_OPTIONS } from "../lib/deno/demo_options.ts";
+import { galleryPage } from "../lib/deno/gallery_page.ts";
+import { watchInterrupt } from "../lib/deno/interrupt.ts";
+import { writeSafetensors } from "../lib/deno/model_disk.ts";
+import { progressBar } from "../lib/deno/progress.ts";
+import { runScript } from "../lib/deno/run_script.ts";
+import { readScenes, writeWorld } from "../lib/deno/shapes_disk.ts";
+import { ensureWritable, writeFileAtomic } from "../lib/deno/write_file.ts";
+import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
+import { CaptionModel } from "../lib/models/caption_model.ts";
+import { captionSplit } from "../lib/models/caption_split.ts";
+import { modelToFile } from "../lib/models/model_file.ts";
+import { scoreCaptions } from "../lib/text/score.ts";
+import { tokenizePtb } from "../lib/text/tokenize.ts";
+import { PRESETS } from "../lib/train/presets.ts";
+import { Trainer } from "../lib/train/trainer.ts";
+import { startBiasAtFrequency } from "../lib/train/word_bias.ts";
+
+await runScript(async () => {
+  const options = parseOptions(Deno.args, DEMO_OPTIONS, DEMO_ABOUT);
+  const started = performance.now();
+  const preset = PRESETS.shapes;
+  const { data: dir, seed, steps } = options;
+  const interrupt = watchInterrupt();
+
+  // 1. Where it runs.
+  const backend = await openBackend(options.device);
+  console.error(`demo on ${backend.description}, seed ${seed}, into ${dir}`);
+  await ensureWritable(dir);
+
+  // 2. The picture world, on disk as COCO is: JPEGs and captions. A second run finds it there.
+  const drawing = progressBar({ label: "Drawing ", total: options.pictures + 700, unit: "pictures" });
+  const world = await writeWorld(dir, {
+    seed,
+    train: options.pictures,
+    onProgress: (done) => drawing.update(done),
+  });
+  drawing.done(
+    `${world.pictures} pictures, ${world.unseen} of ${world.test} test scenes never shown in training`,
+  );
+  const packing = progressBar({ label: "Packing ", unit: "pictures" });
+  const dataset = await openDataset({
+    data: dir,
+    preprocessing: { ...DEFAULT_PREPROCESSING, size: preset.size },
+    minCount: preset.minCount,
+    onProgress: (done) => packing.update(done),
+  });
+  packing.done();
+  const { train, vocabulary } = dataset;
+  const test = dataset.test!;
+
+  // 3. Training: a small CNN looks, an LSTM with attention writes.
+  const { encoder, channels, decoder, embedding, hidden, attention, dropout } = preset;
+  const config = {
+    encoder,
+    channels,
+    decoder,
+    embedding,
+    hidden,
+    attention,
+    dropout,
+    preprocessing: dataset.preprocessing,
+  };
+  const model = new CaptionModel(backend, config, { words: vocabulary.size, seed });
+  startBiasAtFrequency(model, train.tokens);
+  const { learningRate, schedule, warmup, clipNorm, alphaC, batch } = preset;
+  const recipe = { learningRate, schedule, warmup, clipNorm, alphaC, steps, seed };
+  const trainer = new Trainer(model, recipe);
+  const loader = new BatchLoader(train, { batchSize: batch, seed, captions: "draw" });
+  const training = progressBar({ label: "Training", total: steps, unit: "steps" });
+  for (const pictures of loader.from()) {
+    trainer.step(pictures);
+    if (trainer.steps % 10 === 0 || trainer.steps === steps) {
+      const last = (await trainer.readings()).at(-1)!;
+      training.update(trainer.steps, `cross entropy ${last.crossEntropy.toFixed(3)} nats/word`);
+    }
+    await interrupt.breathe();
+    if (interrupt.requested) {
+      throw new Error("Cannot finish the demo: it was interrupted, nothing half-made was saved");
+    }
+    if (trainer.steps === steps) break;
+  }
+  training.done();
+
+  // 4. The model file: weights, vocabulary, preprocessing and recipe in one.
+  const words = vocabulary.words.slice(4);
+  const info = {
+    config,
+    words,
+    wordSource: dataset.words,
+    recipe: { ...recipe, batch },
+    step: steps,
+    dataHash: dataset.hash,
+  };
+  const path = `${dir}/model.safetensors`;
+  await writeSafetensors(path, await modelToFile(model, { ...info, scores: {} }));
+
+  // 5. Captions for pictures it has never seen, checked against the scenes behind them.
+  const testing = progressBar({ label: "Testing ", total: test.images.length, unit: "pictures" });
+  const captions = (await captionSplit({ model, vocabulary }, test, {
+    beam: options.beam,
+    maxLength: 20,
+    batchSize: 50,
+    onProgress: (done) => testing.update(done),
+  })).map(([best]) => best.text);
+  testing.done();
+  const scenes = await readScenes(dir);
+  const checks = test.images.map(({ id }, i) => checkCaption(scenes.get(id)!, captions[i]));
+  const { truth, facts } = scoreTruth(checks);
+  const references = new Map(test.images.map(({ id }, i) => [id, test.captions[i].map(tokenizePtb)]));
+  const scores = scoreCaptions(
+    references,
+    new Map(test.images.map(({ id }, i) => [id, tokenizePtb(captions[i])])),
+  );
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const verdict = `${percent(truth)} of ${test.images.length} captions true in every word, ` +
+    `${percent(facts)} of the stated facts; BLEU-4 ${scores.Bleu_4.toFixed(3)}, CIDEr-D ${
+      scores.CIDEr.toFixed(3)
+    }`;
+  console.error(verdict);
+
+  // 6. Three of them, and a page with many.
+  const say = options.json ? console.error : console.log;
+  for (let i = 0; i < Math.min(3, captions.length); i++) say(`${test.images[i].fileName}: ${captions[i]}`);
+  const shown = await Promise.all(
+    test.images.slice(0, 60).map(async ({ fileName }, i) => ({
+      jpeg: await Deno.readFile(`${dir}/img/${fileName}`),
+      caption: captions[i],
+      true: checks[i].true,
+      reference: test.captions[i][0],
+    })),
+  );
+  await writeFileAtomic(
+    `${dir}/gallery.html`,
+    galleryPage(shown, { lines: [verdict, `Trained ${steps} steps, seed ${seed}.`] }),
+  );
+  const seconds = Math.round((performance.now() - started) / 1000);
+  console.error(
+    `done in ${seconds} s: look at ${dir}/gallery.html; \`deno task caption ${dir}/img/${
+      test.images[0].fileName
+    }\``,
+  );
+  if (options.json) {
+    const { Bleu_4, CIDEr } = scores;
+    console.log(JSON.stringify({ pictures: test.images.length, truth, facts, Bleu_4, CIDEr, seconds }));
+  }
+  interrupt.close();
+  dataset.close();
+  backend.close();
+});
