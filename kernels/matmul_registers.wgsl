@@ -5,7 +5,7 @@
 // bias: [N], added to every row when use_bias is 1
 // c: [M, N], rows of ldc elements
 //
-// One invocation computes ROWS × (4 · COLUMNS4) elements of c in registers. The 8
+// One invocation computes ROWS × (4 · COLUMNS4) elements of c in registers, four steps of K at a time. The 8
 // invocations of a workgroup lie side by side along N; workgroups next to each other lie along M, so that a panel
 // of b stays in the cache. Nothing is shared and there are no barriers: where a CPU plays the GPU, arithmetic is
 // cheap, every load is a loop over the lanes, and a vec4 costs little more than a scalar.
@@ -48,12 +48,12 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> c: array<vec4f>;
 
-// All indices into these are constants once the functions are inlined, which keeps them in registers. Loops over
-// a tile would not be unrolled: hence the helpers that do four rows at a time.
+// All indices into these are constants once the functions are inlined, which keeps them in registers. Loops
+// over the rows of the tile would not be unrolled: hence the helpers that do four at a time.
 var<private> sum: array<vec4f, 64>; // [16 rows, 4]
-var<private> a_rows: array<vec4f, 16>; // [16 rows], four steps of K each, unless TRANSPOSE_A
-var<private> b_columns: array<vec4f, 16>; // [16 columns], four steps of K each, if TRANSPOSE_B
-var<private> b_row: array<vec4f, 4>; // 16 columns, the current step of K
+var<private> b_tile: array<vec4f, 16>; // [4 steps of K, 4]
+var<private> inside: vec4<bool>; // which of the four steps are below K
+var<private> first_c: u32; // address of c[0, 0]
 
 // The four elements that begin `shift` elements into low.
 fn window(low: vec4f, high: vec4f, shift: u32) -> vec4f {
@@ -75,73 +75,104 @@ fn load_b(j: u32) -> vec4f {
   return window(b[j / 4u], b[j / 4u + 1u], j % 4u);
 }
 
-// Rows m to m + 3 of op(a), four steps of K.
-fn load_a_rows(m: u32, first: u32, inside: vec4<bool>) {
-  let i = first + m * params.lda;
-  a_rows[m] = select(vec4f(), load_a(i), inside);
-  a_rows[m + 1u] = select(vec4f(), load_a(i + params.lda), inside);
-  a_rows[m + 2u] = select(vec4f(), load_a(i + 2u * params.lda), inside);
-  a_rows[m + 3u] = select(vec4f(), load_a(i + 3u * params.lda), inside);
-}
-
-// Columns n to n + 3 of op(b), four steps of K.
-fn load_b_columns(n: u32, first: u32, inside: vec4<bool>) {
-  let j = first + n * params.ldb;
-  b_columns[n] = select(vec4f(), load_b(j), inside);
-  b_columns[n + 1u] = select(vec4f(), load_b(j + params.ldb), inside);
-  b_columns[n + 2u] = select(vec4f(), load_b(j + 2u * params.ldb), inside);
-  b_columns[n + 3u] = select(vec4f(), load_b(j + 3u * params.ldb), inside);
-}
-
-fn pick_b(v: u32, step: u32) {
-  let n = 4u * v;
-  b_row[v] = vec4f(b_columns[n][step], b_columns[n + 1u][step], b_columns[n + 2u][step], b_columns[n + 3u][step]);
-}
-
-// One step of K of b: all columns of the tile.
-fn load_b_row(j: u32) {
-  let p = b[j / 4u];
-  let q = b[j / 4u + 1u];
+// One row of b, or nothing beyond K, whatever the memory there holds.
+fn load_b_row(step: u32, j: u32) {
+  let at = 4u * step;
   if (ALIGNED_B) {
-    b_row[0] = p;
-    b_row[1] = q;
+    b_tile[at] = select(vec4f(), b[j / 4u], inside[step]);
+    b_tile[at + 1u] = select(vec4f(), b[j / 4u + 1u], inside[step]);
     if (COLUMNS4 == 4u) {
-      b_row[2] = b[j / 4u + 2u];
-      b_row[3] = b[j / 4u + 3u];
+      b_tile[at + 2u] = select(vec4f(), b[j / 4u + 2u], inside[step]);
+      b_tile[at + 3u] = select(vec4f(), b[j / 4u + 3u], inside[step]);
     }
     return;
   }
-  let r = b[j / 4u + 2u];
-  b_row[0] = window(p, q, j % 4u);
-  b_row[1] = window(q, r, j % 4u);
+  let shift = j % 4u;
+  let p = select(vec4f(), b[j / 4u], inside[step]);
+  let q = select(vec4f(), b[j / 4u + 1u], inside[step]);
+  let r = select(vec4f(), b[j / 4u + 2u], inside[step]);
+  b_tile[at] = window(p, q, shift);
+  b_tile[at + 1u] = window(q, r, shift);
   if (COLUMNS4 == 4u) {
-    let s = b[j / 4u + 3u];
-    b_row[2] = window(r, s, j % 4u);
-    b_row[3] = window(s, b[j / 4u + 4u], j % 4u);
+    let s = select(vec4f(), b[j / 4u + 3u], inside[step]);
+    let t = select(vec4f(), b[j / 4u + 4u], inside[step]);
+    b_tile[at + 2u] = window(r, s, shift);
+    b_tile[at + 3u] = window(s, t, shift);
   }
 }
 
-fn add_row(m: u32, x: f32) {
-  sum[4u * m] = fma(vec4f(x), b_row[0], sum[4u * m]);
-  sum[4u * m + 1u] = fma(vec4f(x), b_row[1], sum[4u * m + 1u]);
-  if (COLUMNS4 == 4u) {
-    sum[4u * m + 2u] = fma(vec4f(x), b_row[2], sum[4u * m + 2u]);
-    sum[4u * m + 3u] = fma(vec4f(x), b_row[3], sum[4u * m + 3u]);
+// Four columns of op(b) from four rows of b stored transposed.
+fn load_b_columns(v: u32, j: u32) {
+  let p = select(vec4f(), load_b(j), inside);
+  let q = select(vec4f(), load_b(j + params.ldb), inside);
+  let r = select(vec4f(), load_b(j + 2u * params.ldb), inside);
+  let s = select(vec4f(), load_b(j + 3u * params.ldb), inside);
+  b_tile[v] = vec4f(p.x, q.x, r.x, s.x);
+  b_tile[4u + v] = vec4f(p.y, q.y, r.y, s.y);
+  b_tile[8u + v] = vec4f(p.z, q.z, r.z, s.z);
+  b_tile[12u + v] = vec4f(p.w, q.w, r.w, s.w);
+}
+
+fn load_b_tile(j: u32) {
+  if (TRANSPOSE_B) {
+    load_b_columns(0u, j);
+    load_b_columns(1u, j + 4u * params.ldb);
+    if (COLUMNS4 == 4u) {
+      load_b_columns(2u, j + 8u * params.ldb);
+      load_b_columns(3u, j + 12u * params.ldb);
+    }
+    return;
+  }
+  load_b_row(0u, j);
+  load_b_row(1u, j + params.ldb);
+  if (!TRANSPOSE_A) {
+    load_b_row(2u, j + 2u * params.ldb);
+    load_b_row(3u, j + 3u * params.ldb);
   }
 }
 
-// One step of K of rows m to m + 3.
-fn add_four_rows(m: u32, i: u32, step: u32) {
-  var x: vec4f;
-  if (TRANSPOSE_A) {
-    x = load_a(i + m);
-  } else {
-    x = vec4f(a_rows[m][step], a_rows[m + 1u][step], a_rows[m + 2u][step], a_rows[m + 3u][step]);
+// Four sums of row m, each touched once for all its steps.
+fn add(m: u32, v: u32, x: vec4f) {
+  var total = fma(vec4f(x.x), b_tile[v], sum[4u * m + v]);
+  total = fma(vec4f(x.y), b_tile[4u + v], total);
+  if (!TRANSPOSE_A || TRANSPOSE_B) {
+    total = fma(vec4f(x.z), b_tile[8u + v], total);
+    total = fma(vec4f(x.w), b_tile[12u + v], total);
   }
-  add_row(m, x.x);
-  add_row(m + 1u, x.y);
-  add_row(m + 2u, x.z);
-  add_row(m + 3u, x.w);
+  sum[4u * m + v] = total;
+}
+
+fn add_row(m: u32, x: vec4f) {
+  add(m, 0u, x);
+  add(m, 1u, x);
+  if (COLUMNS4 == 4u) {
+    add(m, 2u, x);
+    add(m, 3u, x);
+  }
+}
+
+fn add_four_rows(m: u32, first: u32) {
+  if (!TRANSPOSE_A) {
+    let i = first + m * params.lda;
+    add_row(m, select(vec4f(), load_a(i), inside));
+    add_row(m + 1u, select(vec4f(), load_a(i + params.lda), inside));
+    add_row(m + 2u, select(vec4f(), load_a(i + 2u * params.lda), inside));
+    add_row(m + 3u, select(vec4f(), load_a(i + 3u * params.lda), inside));
+    return;
+  }
+  let i = first + m;
+  let p = load_a(i);
+  let q = select(vec4f(), load_a(i + params.lda), inside.y);
+  var r = vec4f();
+  var s = vec4f();
+  if (TRANSPOSE_B) {
+    r = select(vec4f(), load_a(i + 2u * params.lda), inside.z);
+    s = select(vec4f(), load_a(i + 3u * params.lda), inside.w);
+  }
+  add_row(m, vec4f(p.x, q.x, r.x, s.x));
+  add_row(m + 1u, vec4f(p.y, q.y, r.y, s.y));
+  add_row(m + 2u, vec4f(p.z, q.z, r.z, s.z));
+  add_row(m + 3u, vec4f(p.w, q.w, r.w, s.w));
 }
 
 fn store_one(at: u32, n: u32, value: f32) {
@@ -167,23 +198,40 @@ fn store_four(at: u32, n: u32, value: vec4f) {
   c[at / 4u] = total;
 }
 
-// Row m of the tile, whose first element is (row 0, column n) of c at address `first`.
-fn store_row(m: u32, m0: u32, n: u32, first: u32) {
-  if (m0 + m >= params.M) { return; }
-  let at = first + m * params.ldc;
-  store_four(at, n, sum[4u * m]);
-  store_four(at + 4u, n + 4u, sum[4u * m + 1u]);
+// Row r of the tile into row m + r of c, from column n.
+fn store_row(r: u32, m: u32, n: u32) {
+  if (m + r >= params.M) { return; }
+  let at = first_c + (m + r) * params.ldc + n;
+  store_four(at, n, sum[4u * r]);
+  store_four(at + 4u, n + 4u, sum[4u * r + 1u]);
   if (COLUMNS4 == 4u) {
-    store_four(at + 8u, n + 8u, sum[4u * m + 2u]);
-    store_four(at + 12u, n + 12u, sum[4u * m + 3u]);
+    store_four(at + 8u, n + 8u, sum[4u * r + 2u]);
+    store_four(at + 12u, n + 12u, sum[4u * r + 3u]);
   }
 }
 
-fn store_four_rows(m: u32, m0: u32, n: u32, first: u32) {
-  store_row(m, m0, n, first);
-  store_row(m + 1u, m0, n, first);
-  store_row(m + 2u, m0, n, first);
-  store_row(m + 3u, m0, n, first);
+fn shift_row(m: u32) {
+  sum[4u * m] = sum[4u * m + 16u];
+  sum[4u * m + 1u] = sum[4u * m + 17u];
+  sum[4u * m + 2u] = sum[4u * m + 18u];
+  sum[4u * m + 3u] = sum[4u * m + 19u];
+}
+
+// Moves all rows of the tile up by four, so that the code that stores four exists once: with sixteen copies the
+// compiler takes ten times as long.
+fn shift_rows() {
+  shift_row(0u);
+  shift_row(1u);
+  shift_row(2u);
+  shift_row(3u);
+  shift_row(4u);
+  shift_row(5u);
+  shift_row(6u);
+  shift_row(7u);
+  shift_row(8u);
+  shift_row(9u);
+  shift_row(10u);
+  shift_row(11u);
 }
 
 @compute @workgroup_size(8)
@@ -191,57 +239,29 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let m0 = group.x * ROWS;
   let n0 = (group.y * 8u + lane) * COLUMNS4 * 4u;
   if (n0 >= params.N) { return; }
+  let steps = select(4u, 2u, TRANSPOSE_A && !TRANSPOSE_B); // of K in one turn: code that fits the cache
   var i = params.offset_a + group.z * params.stride_a + m0 * select(params.lda, 1u, TRANSPOSE_A);
   var j = params.offset_b + group.z * params.stride_b + n0 * select(1u, params.ldb, TRANSPOSE_B);
 
-  for (var k = 0u; k < params.K; k += 4u) {
-    let inside = vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(params.K);
-    if (!TRANSPOSE_A) {
-      load_a_rows(0u, i, inside);
-      if (ROWS > 4u) { load_a_rows(4u, i, inside); }
-      if (ROWS > 8u) {
-        load_a_rows(8u, i, inside);
-        load_a_rows(12u, i, inside);
-      }
-      i += 4u;
+  for (var k = 0u; k < params.K; k += steps) {
+    inside = vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(params.K);
+    load_b_tile(j);
+    add_four_rows(0u, i);
+    if (ROWS > 4u) { add_four_rows(4u, i); }
+    if (ROWS > 8u) {
+      add_four_rows(8u, i);
+      add_four_rows(12u, i);
     }
-    if (TRANSPOSE_B) {
-      load_b_columns(0u, j, inside);
-      load_b_columns(4u, j, inside);
-      if (COLUMNS4 == 4u) {
-        load_b_columns(8u, j, inside);
-        load_b_columns(12u, j, inside);
-      }
-      j += 4u;
-    }
-    let steps = min(4u, params.K - k);
-    for (var step = 0u; step < steps; step++) {
-      if (TRANSPOSE_B) {
-        pick_b(0u, step);
-        pick_b(1u, step);
-        if (COLUMNS4 == 4u) {
-          pick_b(2u, step);
-          pick_b(3u, step);
-        }
-      } else {
-        load_b_row(j);
-        j += params.ldb;
-      }
-      add_four_rows(0u, i, step);
-      if (ROWS > 4u) { add_four_rows(4u, i, step); }
-      if (ROWS > 8u) {
-        add_four_rows(8u, i, step);
-        add_four_rows(12u, i, step);
-      }
-      if (TRANSPOSE_A) { i += params.lda; }
-    }
+    i += steps * select(1u, params.lda, TRANSPOSE_A);
+    j += steps * select(params.ldb, 1u, TRANSPOSE_B);
   }
 
-  let at = params.offset_c + group.z * params.stride_c + m0 * params.ldc + n0;
-  store_four_rows(0u, m0, n0, at);
-  if (ROWS > 4u) { store_four_rows(4u, m0, n0, at); }
-  if (ROWS > 8u) {
-    store_four_rows(8u, m0, n0, at);
-    store_four_rows(12u, m0, n0, at);
+  first_c = params.offset_c + group.z * params.stride_c;
+  for (var m = m0; m < m0 + ROWS; m += 4u) {
+    store_row(0u, m, n0);
+    store_row(1u, m, n0);
+    store_row(2u, m, n0);
+    store_row(3u, m, n0);
+    shift_rows();
   }
 }

@@ -20,7 +20,8 @@ const DAMAGE = /premature end|bad Huffman code|instead of RST|bad progression|bo
 const CMYK = 4;
 
 /**
- * Decodes a JPEG, a PNG or a GIF's first frame and turns it upright. Transparent parts become white.
+ * Decodes a JPEG, a PNG (its still picture) or a GIF (its first frame) and turns it upright. Transparent parts become
+ * white, 16 bits become 8.
  *
  * @throws {PictureError} If it is not a whole picture of these kinds, or larger than `maxPixels` by its header.
  */
@@ -30,7 +31,8 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
   try {
     stored = await decodeStored(bytes, header);
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error; // the task's flags are wrong, not the picture
+    // the task's flags or the decoders' own files are wrong, not the picture
+    if (error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.NotFound) throw error;
     const subject = `decode ${options.name ?? "the picture"}`;
     if (!header.complete) {
       throw new PictureError(subject, "truncated", "it is truncated, save or download it again");

@@ -93,7 +93,7 @@ export class JavaProcess implements AsyncDisposable {
 
   async #death(): Promise<Error> {
     const { code, signal } = await this.#child.status;
-    const said = (await this.#complaints).trim().split("\n").slice(-5).join("\n  ");
+    const said = (await this.#complaints).trim().split("\n").slice(0, 5).join("\n  ");
     const how = signal ? `was ended by ${signal}` : `ended with code ${code}`;
     return new Error(`Cannot go on with ${this.#jar}: java ${how}, it said\n  ${said || "(nothing)"}`);
   }

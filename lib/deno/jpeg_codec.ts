@@ -61,8 +61,12 @@ async function startDecoder(): Promise<Decoder> {
  * Encodes a JPEG: baseline, chroma at half the size, the same bytes on every machine.
  *
  * @param quality 1 to 100.
+ * @throws {RangeError} If it is not.
  */
 export async function encodeJpeg({ width, height, data }: Pixels, quality = 90): Promise<Uint8Array> {
+  if (!(quality >= 1 && quality <= 100)) {
+    throw new RangeError(`Cannot encode a JPEG of quality ${quality}: it must be between 1 and 100`);
+  }
   const encode = await loadEncoder();
   const rgba = new Uint8ClampedArray(4 * width * height).fill(255);
   for (let from = 0, to = 0; from < data.length; to += 4) {

@@ -1,5 +1,6 @@
 // This module is browser compatible.
 /** Result files in COCO's format, `[{ image_id, caption }]`, and whether they fit the references. */
+import { kindOf, show } from "../data/coco.ts";
 import type { ImageId } from "./encode_captions.ts";
 
 /** One generated caption. */
@@ -40,14 +41,14 @@ export function parseResults(json: unknown, { source }: { source: string }): Cap
   const fail = (found: string) => {
     throw new SyntaxError(`Cannot read results from ${source}: ${found}, it should look like ${EXAMPLE}`);
   };
-  if (!Array.isArray(json)) return fail(`it is ${json === null ? "null" : `a ${typeof json}`}, not a list`);
+  if (!Array.isArray(json)) return fail(`it is ${kindOf(json)}, not a list`);
   return json.map((entry: unknown, i) => {
     const { image_id, caption } = (entry ?? {}) as Partial<CaptionResult>; // checked below
     if (!Number.isSafeInteger(image_id) && typeof image_id !== "string") {
-      return fail(`entry ${i} has "image_id" ${JSON.stringify(image_id) ?? "missing"}`);
+      return fail(`entry ${i} has "image_id" ${show(image_id)}`);
     }
     if (typeof caption !== "string") {
-      return fail(`entry ${i} has "caption" ${JSON.stringify(caption) ?? "missing"}`);
+      return fail(`entry ${i} has "caption" ${show(caption)}`);
     }
     return { image_id: image_id as ImageId, caption };
   });
