@@ -1,5 +1,6 @@
 // This module is browser compatible.
-import { ceilDiv, defineKernel } from "./kernel.ts";
+import { ceilDiv, defineKernel, type Program } from "./kernel.ts";
+import { chooseMatmul, MATMUL_PARAMS, MATMUL_VARIANTS, type MatmulParam } from "./matmul_programs.ts";
 import wgsl from "./matmul.wgsl" with { type: "text" };
 
 /**
@@ -14,26 +15,10 @@ export const matmulKernel = defineKernel({
   wgsl,
   inputs: ["a", "b", "bias"],
   outputs: ["c"],
-  params: {
-    M: "u32",
-    N: "u32",
-    K: "u32",
-    batch: "u32",
-    lda: "u32",
-    ldb: "u32",
-    ldc: "u32",
-    offset_a: "u32",
-    offset_b: "u32",
-    offset_c: "u32",
-    stride_a: "u32",
-    stride_b: "u32",
-    stride_c: "u32",
-    transpose_a: "u32",
-    transpose_b: "u32",
-    beta: "u32",
-    use_bias: "u32",
-  },
-  workgroups: ({ M, N, batch }) => [ceilDiv(N, 8), ceilDiv(M, 8), batch],
+  params: MATMUL_PARAMS,
+  workgroups: ({ M, N, batch }) => [ceilDiv(N, 16), ceilDiv(M, 16), batch],
+  variants: MATMUL_VARIANTS,
+  choose: (params, adapter): Program<MatmulParam> => chooseMatmul(params, adapter) ?? matmulKernel,
   cpu({ a, b, bias, c }, p) {
     for (let i = 0; i < p.batch; i++) {
       for (let m = 0; m < p.M; m++) {

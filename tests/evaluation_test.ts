@@ -171,6 +171,11 @@ describe("evaluation report", () => {
     assert.match(page, /A dog&#39;s &lt;bed&gt;/);
     assert.match(page, /not there: <mark>horse<\/mark>/);
     assert.match(page, /<img src="data:image\/png;base64,AA=="/);
+    const [, best, worst] = (await evaluationCard(evaluation, { perRow: 1 })).split(
+      /Best by CIDEr-D|Worst by CIDEr-D/,
+    );
+    assert.match(best, /<b>A dog/);
+    assert.match(worst.split("</section>")[0], /<b>A horse/);
     assert.doesNotMatch(page, /<script|https?:|src="(?!data:)/);
   });
 });

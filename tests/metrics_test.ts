@@ -182,7 +182,9 @@ describe("CIDEr", () => {
       source: "other",
       ngrams: { "a dog": 50, a: 99, dog: 60 },
     });
-    assert.ok(scoreCaptions(REFERENCES, alone, { frequencies: other }).CIDEr > 0);
+    const { CIDEr } = scoreCaptions(REFERENCES, alone, { frequencies: other });
+    const rarer = readFrequencies({ documents: 100, source: "other", ngrams: { a: 99, dog: 60 } });
+    assert.ok(CIDEr > 0 && CIDEr < scoreCaptions(REFERENCES, alone, { frequencies: rarer }).CIDEr);
     assert.throws(
       () => readFrequencies({ documents: 1, source: "x", ngrams: { "a b c d e": 1 } }),
       /has 5 words/,
@@ -227,6 +229,18 @@ describe("two systems", () => {
     const { CIDEr, Bleu_4 } = compareScores(a, b, { samples: 200 });
     for (const { difference, low, high, p } of [CIDEr, Bleu_4]) {
       assert.ok(difference < 0 && low <= difference && difference <= high && high < 0 && p < 0.01);
+    }
+  });
+  it("are compared image by image, in whatever order they come", () => {
+    const cut = (every: number) =>
+      new Map([...good].map(([id, tokens]) => [id, id % every === 0 ? tokens.slice(0, 3) : tokens]));
+    const [first, second] = [scoreCaptions(references, cut(4)), scoreCaptions(references, cut(3))];
+    const turned = scoreCaptions(references, new Map([...cut(3)].reverse()));
+    const [straight, crossed] = [compareScores(first, second), compareScores(first, turned)];
+    for (const name of ["Bleu_2", "CIDEr"] as const) {
+      assert.ok(straight[name].p > 0.05 && straight[name].p < 0.9, `${name}: ${straight[name].p}`);
+      assert.equal(crossed[name].p, straight[name].p);
+      assertNear(crossed[name].low, straight[name].low, 1e-12);
     }
   });
   it("do not differ from themselves, in any order of images", () => {

@@ -37,6 +37,7 @@ const SENTENCES: Record<string, readonly (readonly [caption: string, tokens: str
     ["Ma'am, s'mores from Hawai'i in the '80s", "ma'am s'mores from hawai'i in the '80s"],
     ["A rock'n'roll band, fish 'n' chips, get 'em", "a rock 'n' roll band fish 'n' chips get 'em"],
     ["Hors-d'oeuvres by an ol' stove", "hors-d'oeuvres by an ol' stove"],
+    ["Ne'er e'er a cloud o'er the nor'easter, cap'n", "ne'er e'er a cloud o'er the nor'easter cap'n"],
   ],
   "keeps the full stop of abbreviations and single letters": [
     ["Buses on Elm St. and Oak Ave. near Dr. Who's.", "buses on elm st. and oak ave. near dr. who 's"],
@@ -71,6 +72,7 @@ const SENTENCES: Record<string, readonly (readonly [caption: string, tokens: str
   "keeps joined words together": [
     ["A well-worn T-shirt on a five-year-old", "a well-worn t-shirt on a five-year-old"],
     ["A walkie- talkie -unused-", "a walkie talkie unused"],
+    ["Pro- and anti- signs, pre- and post- war", "pro- and anti- signs pre and post war"],
     ["A dash — or two -- or three --- or–four", "a dash or two or three or four"],
     ["A desk/table and/or w/o 24/7, a cup w/ tea /", "a desk/table and/or w/o 24/7 a cup w / tea /"],
     ["A lake.In winter it freezes", "a lake.in winter it freezes"],

@@ -131,7 +131,10 @@ describe("a training run", () => {
 
   it("learns captions by heart", async () => {
     const steps = 200;
-    const model = new CaptionModel(backend, { ...CONFIG, hidden: 48, embedding: 24, dropout: 0 }, { words: WORDS, seed: 7 });
+    const model = new CaptionModel(backend, { ...CONFIG, hidden: 48, embedding: 24, dropout: 0 }, {
+      words: WORDS,
+      seed: 7,
+    });
     const trainer = new Trainer(model, { ...RECIPE, steps, alphaC: 0 });
     let last: readonly Reading[] = [];
     await runTraining(trainer, loader(), {

@@ -24,7 +24,8 @@ export type Value = I32 | F32 | F32x4;
 
 const TYPE_CODE = { i32: 0x7f, f32: 0x7d, v128: 0x7b } as const;
 
-type ValueOf<T extends Type> = T extends "i32" ? I32 : T extends "f32" ? F32 : F32x4;
+/** The class of a type's values. */
+export type ValueOf<T extends Type> = T extends "i32" ? I32 : T extends "f32" ? F32 : F32x4;
 
 /** A function already defined, as others call it: with its parameters by name. */
 export interface Callee<Name extends string = string> {

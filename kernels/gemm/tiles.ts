@@ -12,7 +12,7 @@ import {
   tileRows,
 } from "./micro_kernel.ts";
 import { nextTileRows } from "./pack.ts";
-import type { I32 } from "./values.ts";
+import { F32, type I32 } from "./values.ts";
 
 /** Kinds of A: its rows run along memory, its columns do, or it is packed. */
 export const A_ROWS = 0;
@@ -53,7 +53,7 @@ function defineMerge(module: ModuleBuilder): Callee<keyof typeof MERGE> {
       f.set(value, tile.add(j.shl(2)).loadF32());
       f.if(bias, () => f.set(value, value.add(bias.add(j.shl(2)).loadF32())));
       f.if(flags.and(ADD_TO_C), () => f.set(value, value.add(at.loadF32())));
-      f.if(flags.and(RELU), () => f.set(value, value.max(0)));
+      f.if(flags.and(RELU), () => f.set(value, F32.of(0).where(value.lt(0), value)));
       f.store(at, value);
     });
   });

@@ -87,6 +87,10 @@ export class I32 {
   toF32(): F32 {
     return new F32([...this.code, 0xb3]);
   }
+  /** The integer in all four lanes. */
+  splat(): F32x4 {
+    return new F32x4([...this.code, ...simd(17)]);
+  }
 
   /** The i32 at this address. */
   load(offset = 0): I32 {
@@ -160,14 +164,15 @@ export class F32 {
   div(other: F32 | number): F32 {
     return this.#with(0x95, other);
   }
-  max(other: F32 | number): F32 {
-    return this.#with(0x97, other);
-  }
   sqrt(): F32 {
     return new F32([...this.code, 0x91]);
   }
-  gt(other: F32 | number): I32 {
-    return new I32([...this.code, ...F32.of(other).code, 0x5e]);
+  lt(other: F32 | number): I32 {
+    return new I32([...this.code, ...F32.of(other).code, 0x5d]);
+  }
+  /** `this` where `condition` is not 0, else `other`. Both are computed. */
+  where(condition: I32, other: F32 | number): F32 {
+    return new F32([...this.code, ...F32.of(other).code, ...condition.code, 0x1b]);
   }
   splat(): F32x4 {
     return new F32x4([...this.code, ...simd(19)]);
@@ -206,13 +211,13 @@ export class F32x4 {
   div(other: F32x4 | number): F32x4 {
     return this.#with(231, other);
   }
-  /** NaN where either is NaN. */
+  /** The smaller; NaN where this is NaN. */
   min(other: F32x4 | number): F32x4 {
-    return this.#with(232, other);
+    return this.#with(234, other);
   }
-  /** NaN where either is NaN. */
+  /** The larger; NaN where this is NaN. */
   max(other: F32x4 | number): F32x4 {
-    return this.#with(233, other);
+    return this.#with(235, other);
   }
   sqrt(): F32x4 {
     return this.#then(227);
@@ -223,10 +228,6 @@ export class F32x4 {
   neg(): F32x4 {
     return this.#then(225);
   }
-  /** Rounded to the nearest integer, ties to even. */
-  nearest(): F32x4 {
-    return this.#then(106);
-  }
   eq(other: F32x4 | number): F32x4 {
     return this.#with(65, other);
   }
@@ -235,6 +236,9 @@ export class F32x4 {
   }
   gt(other: F32x4 | number): F32x4 {
     return this.#with(68, other);
+  }
+  le(other: F32x4 | number): F32x4 {
+    return this.#with(69, other);
   }
   ge(other: F32x4 | number): F32x4 {
     return this.#with(70, other);
@@ -252,9 +256,9 @@ export class F32x4 {
   where(mask: F32x4, other: F32x4 | number): F32x4 {
     return new F32x4([...this.code, ...F32x4.of(other).code, ...mask.code, ...simd(82)]);
   }
-  /** Lanes as integers: the float rounded towards 0. */
-  toInteger(): F32x4 {
-    return this.#then(248);
+  /** Lanes compared as integers. */
+  equalInteger(other: F32x4): F32x4 {
+    return this.#with(55, other);
   }
   /** Lanes added as integers. */
   addInteger(other: F32x4): F32x4 {
@@ -263,6 +267,14 @@ export class F32x4 {
   /** Lanes shifted left as integers. */
   shiftLeft(bits: number): F32x4 {
     return new F32x4([...this.code, ...I32.of(bits).code, ...simd(171)]);
+  }
+  /** Lanes shifted right as unsigned integers. */
+  shiftRight(bits: number): F32x4 {
+    return new F32x4([...this.code, ...I32.of(bits).code, ...simd(173)]);
+  }
+  /** Lanes that hold integers, as floats. */
+  fromInteger(): F32x4 {
+    return this.#then(250);
   }
   lane(index: number): F32 {
     return new F32([...this.code, ...simd(31, index)]);

@@ -5,7 +5,7 @@ import type { Program } from "../../kernels/kernel.ts";
 
 /** The file that a program's WGSL comes from, by the rule of `kernels/README.md`. */
 export function sourceFile(program: Program): string {
-  return `kernels/${program.name}.wgsl`;
+  return `kernels/${program.name.split(":")[0]}.wgsl`;
 }
 
 /** Errors of one device, in the order of their arrival. */

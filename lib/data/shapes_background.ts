@@ -11,7 +11,7 @@ type Pattern = (x: number, y: number) => number;
 /** Range of a tone's brightness, and how far a channel may be from it: dull, so that objects stand out. */
 const DARKEST = 120;
 const LIGHTEST = 225;
-const DULL = 16;
+const DULL = 14;
 /** Difference in brightness of the two tones. */
 const CONTRAST = { least: 16, most: 32 };
 

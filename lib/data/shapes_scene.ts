@@ -44,6 +44,8 @@ const RADIUS_OF_SHAPE: Readonly<Record<Shape, number>> = {
   triangle: 1.06,
   star: 1.08,
 };
+/** An outline is turned by this much at most, in radians: a square's sides stay nearly level. */
+const TURN = 0.06;
 /** Free border of the picture, and least gap between two objects along their axis. */
 const MARGIN = 0.02;
 const GAP = 0.05;
@@ -90,11 +92,11 @@ function makeKind(random: Random): Kind {
   const shape = random.pick(SHAPES);
   const size = random.pick(SIZES);
   const radius = rounded(RADIUS[size] * RADIUS_OF_SHAPE[shape] * between(random, 0.96, 1.04));
-  return { colour: random.pick(COLOURS), shape, size, radius, angle: between(random, -0.15, 0.15) };
+  return { colour: random.pick(COLOURS), shape, size, radius, angle: between(random, -TURN, TURN) };
 }
 
 function turned(kind: Kind, random: Random): Kind {
-  return { ...kind, angle: between(random, -0.15, 0.15) };
+  return { ...kind, angle: between(random, -TURN, TURN) };
 }
 
 /** Whether the pair's combination is kept for held-out pictures: the same in every world, whatever its seed. */

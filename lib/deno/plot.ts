@@ -2,8 +2,8 @@
 /** Draws photos with their captions: reads them, and turns the drawing into a PNG. Needs --allow-ffi. */
 
 import { Resvg, type ResvgRenderOptions } from "@resvg/resvg-js";
-// deno-lint-ignore no-import-prefix -- only its files are used: the import makes Deno fetch them
-import "npm:dejavu-fonts-ttf@2.37.3/package.json" with { type: "json" };
+// Only its files are used: the import makes Deno fetch them.
+import "dejavu-fonts-ttf/package.json" with { type: "json" };
 import type { PlotPicture } from "../data/plot_layout.ts";
 import { resizeBilinear } from "../image/resize.ts";
 import { decodeFile } from "./decode.ts";
@@ -13,7 +13,7 @@ import { encodeJpeg } from "./encode.ts";
 export const FONT_FAMILY = "DejaVu Sans";
 const FONT_FILE = new URL(
   "ttf/DejaVuSans.ttf",
-  import.meta.resolve("npm:dejavu-fonts-ttf@2.37.3/package.json"),
+  import.meta.resolve("dejavu-fonts-ttf/package.json"),
 ).pathname;
 
 const SHOWN_WIDTH = 640; // pixels of a photo in the plot, twice its width there

@@ -8,7 +8,7 @@ import { type DocumentFrequencies, frequenciesIn } from "./document_frequencies.
 import { type EncodedCaptions, GramCounts, MAX_ORDER } from "./encode_captions.ts";
 import { mean, type MeanScore } from "./rouge.ts";
 
-/** Width of the Gaussian on the difference of length, in pairs of words. */
+/** Width of the Gaussian on the difference of length, in words. */
 export const CIDER_SIGMA = 6;
 
 /** Options of {@linkcode cider}. */
@@ -61,8 +61,8 @@ class Vector {
   readonly grams: GramCounts;
   readonly weights: Float64Array;
   readonly norms: Float64Array = new Float64Array(MAX_ORDER);
-  /** Pairs of words: coco-caption takes this as the caption's length. */
-  pairs = 0;
+  /** Words; coco-caption counts pairs of words, whose difference is the same. */
+  length = 0;
   readonly #lengths: Uint32Array;
 
   constructor(captions: EncodedCaptions, weights: Float64Array) {
@@ -74,7 +74,7 @@ class Vector {
   load(caption: number): void {
     const { grams, weights } = this;
     grams.load(caption);
-    this.pairs = Math.max(0, this.#lengths[caption] - 1);
+    this.length = this.#lengths[caption];
     for (let order = 0, i = 0; order < MAX_ORDER; order++) {
       let squares = 0;
       for (; i < grams.ends[order]; i++) {
@@ -101,6 +101,6 @@ function similarity(candidate: Vector, reference: Vector, sigma: number | undefi
     const norm = candidate.norms[order] * reference.norms[order];
     total += norm === 0 ? dot : dot / norm;
   }
-  const delta = candidate.pairs - reference.pairs;
+  const delta = candidate.length - reference.length;
   return total / MAX_ORDER * (sigma === undefined ? 1 : Math.exp(-(delta ** 2) / (2 * sigma ** 2)));
 }

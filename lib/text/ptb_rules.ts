@@ -97,7 +97,7 @@ const APOSTROPHE_WORDS: readonly Rule[] = [
   rule(`(y${APOSTROPHE})(?![msd]|ll|re|ve)${LETTER}`), // "y'" of "y'know"
   rule(`(y${APOSTROPHE})all`),
   rule(`${LETTER}+[aeiouyAEIOUY]${APOSTROPHE}[aeiouA-Z]${LETTER}*`, AS_WRITTEN), // "ma'am"
-  rule(`(?:ne|e|o)${APOSTROPHE}er|ol${APOSTROPHE}|c${APOSTROPHE}(?:mon|est)|s${APOSTROPHE}mores`),
+  rule(`e${APOSTROPHE}er|ol${APOSTROPHE}|c${APOSTROPHE}(?:mon|est)|s${APOSTROPHE}mores`),
   rule(`(?:nat|li)${APOSTROPHE}l|cap${APOSTROPHE}n|ev${APOSTROPHE}ry|nor${APOSTROPHE}easter`),
   rule(`(?:dunkin|somethin)${APOSTROPHE}|cont${APOSTROPHE}d\\.`),
 ];

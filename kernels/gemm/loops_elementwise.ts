@@ -1,0 +1,146 @@
+// This module is browser compatible.
+/** Loops over single elements. An item is an element; addresses are in bytes. */
+
+import type { FunctionBuilder } from "./assembler.ts";
+import { eachElement, type LoopSet, sumOfLanes } from "./loop_builder.ts";
+import { exp, sigmoid, tanh } from "./math.ts";
+import { F32x4 } from "./values.ts";
+
+/** Defines the loops. Their arguments are the slots' names, in order. */
+export function defineElementwiseLoops(loops: LoopSet): void {
+  // y = f(x)
+  const map = (name: string, cost: number, map: (f: FunctionBuilder, x: F32x4) => F32x4) => {
+    loops.define(name, { slots: { x: "i32", y: "i32" }, cost }, (f, { x, y }, { first, count }) => {
+      f.step(x, first.shl(2));
+      f.step(y, first.shl(2));
+      eachElement(f, count, [x, y], ({ load, store }) => store(y, map(f, load(x))));
+    });
+  };
+  map("relu", 0.3, (_, x) => x.max(0));
+  map("relu6", 0.3, (_, x) => x.max(0).min(6));
+  map("exp", 2, exp);
+  map("sigmoid", 2.5, sigmoid);
+  map("tanh", 3, tanh);
+
+  // y = a ∘ b
+  const combine = (name: string, combine: (a: F32x4, b: F32x4) => F32x4) => {
+    const slots = { a: "i32", b: "i32", y: "i32" } as const;
+    loops.define(name, { slots, cost: 0.4 }, (f, { a, b, y }, { first, count }) => {
+      for (const pointer of [a, b, y]) f.step(pointer, first.shl(2));
+      eachElement(f, count, [a, b, y], ({ load, store }) => store(y, combine(load(a), load(b))));
+    });
+  };
+  combine("add", (a, b) => a.add(b));
+  combine("subtract", (a, b) => a.sub(b));
+  combine("multiply", (a, b) => a.mul(b));
+  combine("divide", (a, b) => a.div(b));
+  // From the output y and d_y: a = y, b = d_y, y = d_x.
+  combine("relu_backward", (y, dY) => F32x4.of(0).where(y.le(0), dY));
+  combine("relu6_backward", (y, dY) => F32x4.of(0).where(y.le(0).or(y.ge(6)), dY));
+  combine("sigmoid_backward", (y, dY) => dY.mul(y).mul(F32x4.of(1).sub(y)));
+  combine("tanh_backward", (y, dY) => dY.mul(F32x4.of(1).sub(y.mul(y))));
+
+  // y = alpha x
+  const SCALE = { x: "i32", y: "i32", alpha: "f32" } as const;
+  loops.define("scale", { slots: SCALE, cost: 0.3 }, (f, { x, y, alpha }, { first, count }) => {
+    const factor = f.v128(alpha.splat());
+    for (const pointer of [x, y]) f.step(pointer, first.shl(2));
+    eachElement(f, count, [x, y], ({ load, store }) => store(y, load(x).mul(factor)));
+  });
+  // y += alpha x
+  loops.define("axpy", { slots: SCALE, cost: 0.4 }, (f, { x, y, alpha }, { first, count }) => {
+    const factor = f.v128(alpha.splat());
+    for (const pointer of [x, y]) f.step(pointer, first.shl(2));
+    eachElement(f, count, [x, y], ({ load, store }) => store(y, f.madd(load(x), factor, load(y))));
+  });
+  loops.define("fill", { slots: { y: "i32", value: "f32" }, cost: 0.2 }, (f, { y, value }, { first, count }) => {
+    const lanes = f.v128(value.splat());
+    f.step(y, first.shl(2));
+    eachElement(f, count, [y], ({ store }) => store(y, lanes));
+  });
+
+  // gated = sigmoid(logits) x
+  const GATE = { logits: "i32", x: "i32", gated: "i32" } as const;
+  loops.define("sigmoid_gate", { slots: GATE, cost: 3 }, (f, { logits, x, gated }, { first, count }) => {
+    for (const pointer of [logits, x, gated]) f.step(pointer, first.shl(2));
+    eachElement(f, count, [logits, x, gated], ({ load, store }) => {
+      store(gated, load(x).mul(sigmoid(f, load(logits))));
+    });
+  });
+  // d_x holds d_gated before; d_logits = d_gated x s (1 - s), d_x = d_gated s
+  const GATE_BACKWARD = { logits: "i32", x: "i32", dLogits: "i32", dX: "i32" } as const;
+  loops.define("sigmoid_gate_backward", { slots: GATE_BACKWARD, cost: 3.5 }, (f, p, { first, count }) => {
+    const { logits, x, dLogits, dX } = p;
+    for (const pointer of [logits, x, dLogits, dX]) f.step(pointer, first.shl(2));
+    eachElement(f, count, [logits, x, dLogits, dX], ({ load, store }) => {
+      const gate = sigmoid(f, load(logits));
+      const passed = f.v128(load(dX).mul(gate));
+      store(dLogits, passed.mul(load(x)).mul(F32x4.of(1).sub(gate)));
+      store(dX, passed);
+    });
+  });
+
+  defineAdam(loops);
+  // partials[chunk] = the chunk's sum, or sum of squares
+  reduce(loops, "sum", (_, x, sum) => sum.add(x));
+  reduce(loops, "sum_squares", (f, x, sum) => f.madd(x, x, sum));
+}
+
+/** m = beta1 m + decay1 g s; v = beta2 v + decay2 (g s)²; p -= rate (m c1) / (√(v c2) + epsilon), s = gradientScale. */
+function defineAdam(loops: LoopSet): void {
+  const slots = {
+    parameter: "i32",
+    gradient: "i32",
+    m: "i32",
+    v: "i32",
+    rate: "f32",
+    beta1: "f32",
+    beta2: "f32",
+    decay1: "f32",
+    decay2: "f32",
+    epsilon: "f32",
+    correction1: "f32",
+    correction2: "f32",
+    gradientScale: "f32",
+  } as const;
+  loops.define("adam", { slots, cost: 1.2 }, (f, p, { first, count }) => {
+    const { parameter, gradient, m, v } = p;
+    const pointers = [parameter, gradient, m, v];
+    for (const pointer of pointers) f.step(pointer, first.shl(2));
+    const rate = f.v128(p.rate.mul(p.correction1).splat());
+    const [beta1, beta2] = [f.v128(p.beta1.splat()), f.v128(p.beta2.splat())];
+    const [decay1, decay2] = [f.v128(p.decay1.splat()), f.v128(p.decay2.splat())];
+    const [epsilon, correction2] = [f.v128(p.epsilon.splat()), f.v128(p.correction2.splat())];
+    const scale = f.v128(p.gradientScale.splat());
+    eachElement(f, count, pointers, ({ load, store }) => {
+      const g = f.v128(load(gradient).mul(scale));
+      const mean = f.v128(f.madd(beta1, load(m), decay1.mul(g)));
+      const variance = f.v128(f.madd(beta2, load(v), decay2.mul(g).mul(g)));
+      store(m, mean);
+      store(v, variance);
+      const step = rate.mul(mean).div(variance.mul(correction2).sqrt().add(epsilon));
+      store(parameter, load(parameter).sub(step));
+    });
+  });
+}
+
+/** A sum over each chunk, in four accumulators of four lanes. */
+function reduce(
+  loops: LoopSet,
+  name: string,
+  add: (f: FunctionBuilder, x: F32x4, sum: F32x4) => F32x4,
+): void {
+  const slots = { x: "i32", partials: "i32" } as const;
+  loops.define(name, { slots, cost: 0.3, reduces: true }, (f, { x, partials }, { first, count, chunk }) => {
+    f.step(x, first.shl(2));
+    const sums = [0, 1, 2, 3].map(() => f.v128(0));
+    f.while(count.ge(16), () => {
+      for (const [index, sum] of sums.entries()) f.set(sum, add(f, f.v128(x.loadVector(16 * index)), sum));
+      f.step(x, 64);
+      f.step(count, -16);
+    });
+    eachElement(f, count, [x], ({ load }) => f.set(sums[0], add(f, load(x), sums[0])));
+    const total = f.v128(sums[0].add(sums[1]).add(sums[2].add(sums[3])));
+    f.store(partials.add(chunk.shl(2)), sumOfLanes(f, total));
+  });
+}

@@ -1,0 +1,110 @@
+// This module is browser compatible.
+/** The programs of the matrix product, and which one suits a shape. */
+
+import { type AdapterTraits, ceilDiv, type Program } from "./kernel.ts";
+import registers from "./matmul_registers.wgsl" with { type: "text" };
+import workgroup from "./matmul_workgroup.wgsl" with { type: "text" };
+
+/** `Params` of every `matmul*.wgsl`. */
+export const MATMUL_PARAMS = {
+  M: "u32",
+  N: "u32",
+  K: "u32",
+  batch: "u32",
+  lda: "u32",
+  ldb: "u32",
+  ldc: "u32",
+  offset_a: "u32",
+  offset_b: "u32",
+  offset_c: "u32",
+  stride_a: "u32",
+  stride_b: "u32",
+  stride_c: "u32",
+  transpose_a: "u32",
+  transpose_b: "u32",
+  beta: "u32",
+  use_bias: "u32",
+} as const;
+
+/** Their names. */
+export type MatmulParam = keyof typeof MATMUL_PARAMS;
+
+type Params = Readonly<Record<MatmulParam, number>>;
+
+/** Rows of a tile of `matmul_registers.wgsl`, and its columns in vec4s. */
+const TILES = [[16, 4], [8, 2], [4, 4]] as const;
+
+// On lavapipe a vec4 loaded costs about 40 cycles and a product of 8 lanes 1.1.
+const LOAD = 40;
+const PRODUCT = 1.1;
+const BUSY = 4; // workgroups that keep the threads of a small machine busy
+
+const TRANSPOSES = ["nn", "nt", "tn", "tt"] as const; // a, b
+
+const registerPrograms = TILES.flatMap(([rows, columns4]) =>
+  TRANSPOSES.flatMap((transposes, t) =>
+    [0, 1, 2, 3, 4, 5, 6, 7].map((aligned): Program<MatmulParam> => ({
+      name: `matmul_registers:${rows}x${4 * columns4}:${transposes}:${aligned}`,
+      wgsl: registers,
+      constants: {
+        ROWS: rows,
+        COLUMNS4: columns4,
+        TRANSPOSE_A: t >> 1,
+        TRANSPOSE_B: t & 1,
+        ALIGNED_A: aligned >> 2,
+        ALIGNED_B: aligned >> 1 & 1,
+        ALIGNED_C: aligned & 1,
+      },
+      workgroups: ({ M, N, batch }) => [ceilDiv(M, rows), ceilDiv(N, 32 * columns4), batch],
+    }))
+  )
+);
+
+const workgroupPrograms = [1, 2].flatMap((R) =>
+  TRANSPOSES.flatMap((transposes, t) =>
+    [0, 1].map((aligned): Program<MatmulParam> => ({
+      name: `matmul_workgroup:${64 * R}x${64 * R}:${transposes}:${aligned}`,
+      wgsl: workgroup,
+      constants: { R, TRANSPOSE_A: t >> 1, TRANSPOSE_B: t & 1, ALIGNED: aligned },
+      workgroups: ({ M, N, batch }) => [ceilDiv(N, 64 * R), ceilDiv(M, 64 * R), batch],
+    }))
+  )
+);
+
+/** All programs besides the simple one. */
+export const MATMUL_VARIANTS: readonly Program<MatmulParam>[] = [...registerPrograms, ...workgroupPrograms];
+
+/** The program for `p`, or nothing where the simple one will do. */
+export function chooseMatmul(p: Params, adapter: AdapterTraits): Program<MatmulParam> | undefined {
+  const transposes = 2 * p.transpose_a + p.transpose_b;
+  const a = isAligned(p.lda, p.offset_a, p.stride_a);
+  const b = isAligned(p.ldb, p.offset_b, p.stride_b);
+  if (adapter.software) {
+    const c = isAligned(p.ldc, p.offset_c, p.stride_c) && p.N % 4 === 0;
+    return registerPrograms[
+      (cheapestTile(p) * 4 + transposes) * 8 + 4 * Number(a) + 2 * Number(b) + Number(c)
+    ];
+  }
+  const tiles = (size: number) => ceilDiv(p.M, size) * ceilDiv(p.N, size) * p.batch;
+  const aligned = Number(a && b);
+  if (p.M >= 96 && p.N >= 96 && tiles(128) >= 64) return workgroupPrograms[8 + 2 * transposes + aligned];
+  if (p.M >= 48 && p.N >= 48 && tiles(64) >= 16) return workgroupPrograms[2 * transposes + aligned];
+  return undefined;
+}
+
+function isAligned(row: number, offset: number, stride: number): boolean {
+  return (row | offset | stride) % 4 === 0;
+}
+
+/** Large tiles load least for each product; small ones waste less at the edges and occupy more threads. */
+function cheapestTile({ M, N, batch }: Params): number {
+  let best = 0;
+  let least = Infinity;
+  TILES.forEach(([rows, columns4], i) => {
+    const groups = ceilDiv(M, rows) * ceilDiv(N, 32 * columns4) * batch;
+    const steps = LOAD * (rows + 4 * columns4) + PRODUCT * 16 * rows * columns4; // four of K
+    const cost = Math.max(groups, BUSY) * steps;
+    if (cost < least) [best, least] = [i, cost];
+  });
+  return best;
+}

@@ -1,0 +1,142 @@
+// This module runs in Deno only.
+/** What is evaluated: a file of captions, or what a model writes of a split. */
+
+import { openBackend } from "../backend/open.ts";
+import type { DeviceName } from "../backend/open.ts";
+import type { SplitName } from "../data/captions.ts";
+import { captionSplit } from "../models/caption_split.ts";
+import type { ImageId } from "../text/encode_captions.ts";
+import { type CaptionResult, parseResults } from "../text/results.ts";
+import { readCaptions, readText } from "./caption_reader.ts";
+import { type DataPlace, openDataset } from "./dataset_disk.ts";
+import { findModel } from "./find_model.ts";
+import { loadModel } from "./model_disk.ts";
+import { progressBar } from "./progress.ts";
+
+/** Captions to score. */
+export interface EvaluationSource {
+  /** For people: the model or file, and what it is scored on. */
+  readonly title: string;
+  /** Captions of each image, as people wrote them. */
+  readonly references: ReadonlyMap<ImageId, readonly string[]>;
+  /** One generated caption an image. */
+  readonly results: readonly CaptionResult[];
+  /** All captions the search kept of each image, where a model wrote them. */
+  readonly candidates?: ReadonlyMap<ImageId, readonly string[]>;
+  /** Words the model knows. */
+  readonly vocabularySize?: number;
+  /** Captions it was trained on. */
+  readonly trainingCaptions?: readonly string[];
+  /** Where each image's picture is. */
+  readonly pictures: ReadonlyMap<ImageId, string>;
+}
+
+/**
+ * A file in COCO's result format against the captions of `annotations`.
+ *
+ * @throws {SyntaxError} If a file is not in its format.
+ */
+export async function fileSource(resultsPath: string, place: DataPlace): Promise<EvaluationSource> {
+  const found = await readCaptions(place.annotations ?? `${place.data ?? "data"}/annotations`, place);
+  const results = await readResults(resultsPath);
+  const { images } = place;
+  const pictures = found.set.images.map(({ id, fileName }) => [id, `${images}/${fileName}`] as const);
+  return {
+    title: `${resultsPath} on ${found.paths.join(", ")}`,
+    references: found.set.captions,
+    results,
+    pictures: new Map(images ? pictures : []),
+  };
+}
+
+/** Reads `[{ image_id, caption }]`. */
+export async function readResults(path: string): Promise<CaptionResult[]> {
+  const text = await readText(path);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new SyntaxError(`Cannot read ${path}: it is not JSON`, { cause: error });
+  }
+  return parseResults(json, { source: path });
+}
+
+/** Options of {@linkcode modelSource}. */
+export interface ModelSourceOptions extends DataPlace {
+  /** Default: the newest of training's and the demo's. */
+  readonly model?: string;
+  readonly split: SplitName;
+  readonly beam: number;
+  readonly maxLength: number;
+  readonly lengthAlpha: number;
+  readonly valShare?: number;
+  readonly device: DeviceName;
+}
+
+/**
+ * What a model writes of a split of a dataset.
+ *
+ * @throws {RangeError} If the dataset has no such split.
+ */
+export async function modelSource(options: ModelSourceOptions): Promise<EvaluationSource> {
+  const path = options.model ?? await findModel(options.data ?? "data");
+  const backend = await openBackend(options.device);
+  try {
+    const loaded = await loadModel(backend, path);
+    console.error(`evaluating ${path} on ${backend.description}`);
+    const { config } = loaded.model;
+    const { vocabulary, info } = loaded;
+    const dataset = await openDataset({
+      ...options,
+      preprocessing: config.preprocessing,
+      vocabulary,
+      words: info.wordSource,
+    });
+    try {
+      const split = dataset[options.split];
+      if (!split || split.images.length === 0) {
+        throw new RangeError(
+          `Cannot evaluate the split "${options.split}": it has no pictures; choose another with --split`,
+        );
+      }
+      const bar = progressBar({ label: "Captioning", total: split.images.length, unit: "pictures" });
+      const { beam, maxLength, lengthAlpha } = options;
+      const captions = await captionSplit(loaded, split, {
+        beam,
+        maxLength,
+        lengthAlpha,
+        onProgress: (done) => bar.update(done),
+      });
+      bar.done();
+      const ids = split.imageIds;
+      return {
+        title: `${path} on ${options.split} of ${dataset.paths.join(", ")}`,
+        references: new Map(ids.map((id, i) => [id, split.captions[i]])),
+        results: ids.map((id, i) => ({ image_id: id, caption: captions[i][0].text })),
+        candidates: beam > 1
+          ? new Map(ids.map((id, i) => [id, captions[i].map(({ text }) => text)]))
+          : undefined,
+        vocabularySize: vocabulary.size - 4,
+        trainingCaptions: dataset.train.captions.flat(),
+        pictures: new Map(split.images.map(({ id, fileName }) => [id, `${dataset.images}/${fileName}`])),
+      };
+    } finally {
+      dataset.close();
+    }
+  } finally {
+    backend.close();
+  }
+}
+
+/** A picture as a `data:` URI; nothing where it cannot be read. */
+export async function pictureUri(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    const bytes = await Deno.readFile(path);
+    const type = bytes[0] === 0x89 ? "png" : bytes[0] === 0x47 ? "gif" : "jpeg";
+    return `data:image/${type};base64,${bytes.toBase64()}`;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
