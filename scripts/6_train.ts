@@ -23,6 +23,7 @@ import { ensureWritable } from "../lib/deno/write_file.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
 import { modelToFile } from "../lib/models/model_file.ts";
 import { checkpointToFile, resumeFrom } from "../lib/train/checkpoint.ts";
+import { trainingRecipe } from "../lib/train/presets.ts";
 import { runTraining } from "../lib/train/run.ts";
 import { Trainer } from "../lib/train/trainer.ts";
 import { validationLoss } from "../lib/train/validate.ts";
@@ -53,7 +54,7 @@ await runScript(async () => {
   // 4. How it learns: Adam on the cross entropy of the next word, for a number of steps.
   const loader = new BatchLoader(train, plan.batches);
   const steps = options.steps ?? Math.ceil(plan.epochs * loader.stepsPerEpoch);
-  const recipe = { ...plan.recipe, steps };
+  const recipe = trainingRecipe(plan.preset, { steps, seed: options.seed });
   const trainer = new Trainer(model, recipe);
   const info = {
     config: plan.config,

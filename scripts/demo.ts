@@ -14,20 +14,20 @@ import { checkCaption, scoreTruth } from "../lib/data/shapes_check.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
 import { openDataset } from "../lib/deno/dataset_disk.ts";
 import { DEMO_ABOUT, DEMO_OPTIONS } from "../lib/deno/demo_options.ts";
-import { galleryPage } from "../lib/deno/gallery_page.ts";
+import { writeGallery } from "../lib/deno/gallery_page.ts";
 import { watchInterrupt } from "../lib/deno/interrupt.ts";
 import { writeSafetensors } from "../lib/deno/model_disk.ts";
 import { progressBar } from "../lib/deno/progress.ts";
 import { runScript } from "../lib/deno/run_script.ts";
 import { readScenes, writeWorld } from "../lib/deno/shapes_disk.ts";
-import { ensureWritable, writeFileAtomic } from "../lib/deno/write_file.ts";
+import { ensureWritable } from "../lib/deno/write_file.ts";
 import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
 import { captionSplit } from "../lib/models/caption_split.ts";
 import { modelToFile } from "../lib/models/model_file.ts";
 import { scoreCaptions } from "../lib/text/score.ts";
 import { tokenizePtb } from "../lib/text/tokenize.ts";
-import { PRESETS } from "../lib/train/presets.ts";
+import { modelConfig, PRESETS, trainingRecipe } from "../lib/train/presets.ts";
 import { Trainer } from "../lib/train/trainer.ts";
 import { startBiasAtFrequency } from "../lib/train/word_bias.ts";
 
@@ -65,23 +65,12 @@ await runScript(async () => {
   const test = dataset.test!;
 
   // 3. Training: a small CNN looks, an LSTM with attention writes.
-  const { encoder, channels, decoder, embedding, hidden, attention, dropout } = preset;
-  const config = {
-    encoder,
-    channels,
-    decoder,
-    embedding,
-    hidden,
-    attention,
-    dropout,
-    preprocessing: dataset.preprocessing,
-  };
+  const config = modelConfig(preset, dataset.preprocessing);
   const model = new CaptionModel(backend, config, { words: vocabulary.size, seed });
   startBiasAtFrequency(model, train.tokens);
-  const { learningRate, schedule, warmup, clipNorm, alphaC, batch } = preset;
-  const recipe = { learningRate, schedule, warmup, clipNorm, alphaC, steps, seed };
+  const recipe = trainingRecipe(preset, { steps, seed });
   const trainer = new Trainer(model, recipe);
-  const loader = new BatchLoader(train, { batchSize: batch, seed, captions: "draw" });
+  const loader = new BatchLoader(train, { batchSize: preset.batch, seed, captions: "draw" });
   const training = progressBar({ label: "Training", total: steps, unit: "steps" });
   for (const pictures of loader.from()) {
     trainer.step(pictures);
@@ -103,7 +92,7 @@ await runScript(async () => {
     config,
     words,
     wordSource: dataset.words,
-    recipe: { ...recipe, batch },
+    recipe: { ...recipe, batch: preset.batch },
     step: steps,
     dataHash: dataset.hash,
   };
@@ -127,28 +116,16 @@ await runScript(async () => {
     references,
     new Map(test.images.map(({ id }, i) => [id, tokenizePtb(captions[i])])),
   );
-  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-  const verdict = `${percent(truth)} of ${test.images.length} captions true in every word, ` +
-    `${percent(facts)} of the stated facts; BLEU-4 ${scores.Bleu_4.toFixed(3)}, CIDEr-D ${
-      scores.CIDEr.toFixed(3)
-    }`;
+  const verdict =
+    `${percent(truth)} of ${test.images.length} captions true in every word, ${percent(facts)} of the ` +
+    `stated facts; BLEU-4 ${scores.Bleu_4.toFixed(3)}, CIDEr-D ${scores.CIDEr.toFixed(3)}`;
   console.error(verdict);
 
   // 6. Three of them, and a page with many.
   const say = options.json ? console.error : console.log;
   for (let i = 0; i < Math.min(3, captions.length); i++) say(`${test.images[i].fileName}: ${captions[i]}`);
-  const shown = await Promise.all(
-    test.images.slice(0, 60).map(async ({ fileName }, i) => ({
-      jpeg: await Deno.readFile(`${dir}/img/${fileName}`),
-      caption: captions[i],
-      true: checks[i].true,
-      reference: test.captions[i][0],
-    })),
-  );
-  await writeFileAtomic(
-    `${dir}/gallery.html`,
-    galleryPage(shown, { lines: [verdict, `Trained ${steps} steps, seed ${seed}.`] }),
-  );
+  const lines = [verdict, `Trained ${steps} steps, seed ${seed}.`];
+  await writeGallery(dir, test, { captions, truths: checks.map((check) => check.true), lines });
   const seconds = Math.round((performance.now() - started) / 1000);
   console.error(
     `done in ${seconds} s: look at ${dir}/gallery.html; \`deno task caption ${dir}/img/${
@@ -163,3 +140,7 @@ await runScript(async () => {
   dataset.close();
   backend.close();
 });
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}

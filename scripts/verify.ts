@@ -16,7 +16,11 @@ import type { VerifiedCase } from "../lib/verify/report.ts";
 
 await runScript(async () => {
   const options = parseOptions(Deno.args, {
-    device: { default: "auto", choices: DEVICES, description: "auto: the CPU, and the GPU where there is one" },
+    device: {
+      default: "auto",
+      choices: DEVICES,
+      description: "auto: the CPU, and the GPU where there is one",
+    },
     group: { choices: GOLDEN_GROUPS, list: true, description: "only these parts (default: all)" },
     json: { default: false, description: "print the cases as JSON on stdout" },
   }, {
@@ -29,7 +33,8 @@ await runScript(async () => {
   // 1. The devices.
   const backends: Backend[] = [];
   if (options.device !== "webgpu") backends.push(await openCpu());
-  const wantsGpu = options.device === "webgpu" || (options.device === "auto" && await navigator.gpu?.requestAdapter());
+  const wantsGpu = options.device === "webgpu" ||
+    (options.device === "auto" && await navigator.gpu?.requestAdapter());
   if (wantsGpu) backends.push(await openWebgpu());
 
   // 2. Every case on each, its worst error beside what it may be.

@@ -39,6 +39,12 @@ export function integers<const Name extends string>(...names: Name[]): Record<Na
   return Object.fromEntries(names.map((name) => [name, "i32"])) as Record<Name, "i32">;
 }
 
+/** Float parameters of the given names. */
+export function floats<const Name extends string>(...names: Name[]): Record<Name, "f32"> {
+  // One entry for each name.
+  return Object.fromEntries(names.map((name) => [name, "f32"])) as Record<Name, "f32">;
+}
+
 function local<T extends Type>(type: T, index: number): ValueOf<T> {
   const code = [0x20, ...unsigned(index)];
   const value = type === "i32" ? new I32(code) : type === "f32" ? new F32(code) : new F32x4(code);

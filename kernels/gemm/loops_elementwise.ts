@@ -1,7 +1,7 @@
 // This module is browser compatible.
 /** Loops over single elements. An item is an element; addresses are in bytes. */
 
-import type { FunctionBuilder } from "./assembler.ts";
+import { floats, type FunctionBuilder, integers } from "./assembler.ts";
 import { eachElement, type LoopSet, sumOfLanes } from "./loop_builder.ts";
 import { exp, sigmoid, tanh } from "./math.ts";
 import { F32x4 } from "./values.ts";
@@ -9,11 +9,11 @@ import { F32x4 } from "./values.ts";
 /** Defines the loops. Their arguments are the slots' names, in order. */
 export function defineElementwiseLoops(loops: LoopSet): void {
   // y = f(x)
-  const map = (name: string, cost: number, map: (f: FunctionBuilder, x: F32x4) => F32x4) => {
-    loops.define(name, { slots: { x: "i32", y: "i32" }, cost }, (f, { x, y }, { first, count }) => {
+  const map = (name: string, cost: number, compute: (f: FunctionBuilder, x: F32x4) => F32x4) => {
+    loops.define(name, { slots: integers("x", "y"), cost }, (f, { x, y }, { first, count }) => {
       f.step(x, first.shl(2));
       f.step(y, first.shl(2));
-      eachElement(f, count, [x, y], ({ load, store }) => store(y, map(f, load(x))));
+      eachElement(f, count, [x, y], ({ load, store }) => store(y, compute(f, load(x))));
     });
   };
   map("relu", 0.3, (_, x) => x.max(0));
@@ -23,11 +23,11 @@ export function defineElementwiseLoops(loops: LoopSet): void {
   map("tanh", 3, tanh);
 
   // y = a ∘ b
-  const combine = (name: string, combine: (a: F32x4, b: F32x4) => F32x4) => {
-    const slots = { a: "i32", b: "i32", y: "i32" } as const;
+  const combine = (name: string, compute: (a: F32x4, b: F32x4) => F32x4) => {
+    const slots = integers("a", "b", "y");
     loops.define(name, { slots, cost: 0.4 }, (f, { a, b, y }, { first, count }) => {
       for (const pointer of [a, b, y]) f.step(pointer, first.shl(2));
-      eachElement(f, count, [a, b, y], ({ load, store }) => store(y, combine(load(a), load(b))));
+      eachElement(f, count, [a, b, y], ({ load, store }) => store(y, compute(load(a), load(b))));
     });
   };
   combine("add", (a, b) => a.add(b));
@@ -41,7 +41,7 @@ export function defineElementwiseLoops(loops: LoopSet): void {
   combine("tanh_backward", (y, dY) => dY.mul(F32x4.of(1).sub(y.mul(y))));
 
   // y = alpha x
-  const SCALE = { x: "i32", y: "i32", alpha: "f32" } as const;
+  const SCALE = { ...integers("x", "y"), ...floats("alpha") };
   loops.define("scale", { slots: SCALE, cost: 0.3 }, (f, { x, y, alpha }, { first, count }) => {
     const factor = f.v128(alpha.splat());
     for (const pointer of [x, y]) f.step(pointer, first.shl(2));
@@ -53,14 +53,18 @@ export function defineElementwiseLoops(loops: LoopSet): void {
     for (const pointer of [x, y]) f.step(pointer, first.shl(2));
     eachElement(f, count, [x, y], ({ load, store }) => store(y, f.madd(load(x), factor, load(y))));
   });
-  loops.define("fill", { slots: { y: "i32", value: "f32" }, cost: 0.2 }, (f, { y, value }, { first, count }) => {
-    const lanes = f.v128(value.splat());
-    f.step(y, first.shl(2));
-    eachElement(f, count, [y], ({ store }) => store(y, lanes));
-  });
+  loops.define(
+    "fill",
+    { slots: { ...integers("y"), ...floats("value") }, cost: 0.2 },
+    (f, { y, value }, { first, count }) => {
+      const lanes = f.v128(value.splat());
+      f.step(y, first.shl(2));
+      eachElement(f, count, [y], ({ store }) => store(y, lanes));
+    },
+  );
 
   // gated = sigmoid(logits) x
-  const GATE = { logits: "i32", x: "i32", gated: "i32" } as const;
+  const GATE = integers("logits", "x", "gated");
   loops.define("sigmoid_gate", { slots: GATE, cost: 3 }, (f, { logits, x, gated }, { first, count }) => {
     for (const pointer of [logits, x, gated]) f.step(pointer, first.shl(2));
     eachElement(f, count, [logits, x, gated], ({ load, store }) => {
@@ -68,7 +72,7 @@ export function defineElementwiseLoops(loops: LoopSet): void {
     });
   });
   // d_x holds d_gated before; d_logits = d_gated x s (1 - s), d_x = d_gated s
-  const GATE_BACKWARD = { logits: "i32", x: "i32", dLogits: "i32", dX: "i32" } as const;
+  const GATE_BACKWARD = integers("logits", "x", "dLogits", "dX");
   loops.define("sigmoid_gate_backward", { slots: GATE_BACKWARD, cost: 3.5 }, (f, p, { first, count }) => {
     const { logits, x, dLogits, dX } = p;
     for (const pointer of [logits, x, dLogits, dX]) f.step(pointer, first.shl(2));
@@ -89,20 +93,19 @@ export function defineElementwiseLoops(loops: LoopSet): void {
 /** m = beta1 m + decay1 g s; v = beta2 v + decay2 (g s)²; p -= rate (m c1) / (√(v c2) + epsilon), s = gradientScale. */
 function defineAdam(loops: LoopSet): void {
   const slots = {
-    parameter: "i32",
-    gradient: "i32",
-    m: "i32",
-    v: "i32",
-    rate: "f32",
-    beta1: "f32",
-    beta2: "f32",
-    decay1: "f32",
-    decay2: "f32",
-    epsilon: "f32",
-    correction1: "f32",
-    correction2: "f32",
-    gradientScale: "f32",
-  } as const;
+    ...integers("parameter", "gradient", "m", "v"),
+    ...floats(
+      "rate",
+      "beta1",
+      "beta2",
+      "decay1",
+      "decay2",
+      "epsilon",
+      "correction1",
+      "correction2",
+      "gradientScale",
+    ),
+  };
   loops.define("adam", { slots, cost: 1.2 }, (f, p, { first, count }) => {
     const { parameter, gradient, m, v } = p;
     const pointers = [parameter, gradient, m, v];
@@ -130,7 +133,7 @@ function reduce(
   name: string,
   add: (f: FunctionBuilder, x: F32x4, sum: F32x4) => F32x4,
 ): void {
-  const slots = { x: "i32", partials: "i32" } as const;
+  const slots = integers("x", "partials");
   loops.define(name, { slots, cost: 0.3, reduces: true }, (f, { x, partials }, { first, count, chunk }) => {
     f.step(x, first.shl(2));
     const sums = [0, 1, 2, 3].map(() => f.v128(0));

@@ -1,5 +1,7 @@
 // This module runs in Deno only.
+import type { Split } from "../data/dataset.ts";
 import { escapeXml } from "../data/plot_layout.ts";
+import { writeFileAtomic } from "./write_file.ts";
 
 /** A captioned picture of the gallery. */
 export interface GalleryPicture {
@@ -12,10 +14,34 @@ export interface GalleryPicture {
   readonly reference: string;
 }
 
-/** A gallery's heading. */
-export interface GallerySummary {
+/** What a gallery says. */
+export interface Gallery {
+  /** Of every picture of the split. */
+  readonly captions: readonly string[];
+  /** Whether each is true of its scene. */
+  readonly truths: readonly boolean[];
   /** Lines of text with the run's figures. */
   readonly lines: readonly string[];
+}
+
+/** Most pictures shown. */
+const SHOWN = 60;
+
+/** Writes `gallery.html` into a world's folder, with the first pictures of a split. */
+export async function writeGallery(
+  dir: string,
+  split: Split,
+  { captions, truths, lines }: Gallery,
+): Promise<void> {
+  const pictures = await Promise.all(
+    split.images.slice(0, SHOWN).map(async ({ fileName }, i) => ({
+      jpeg: await Deno.readFile(`${dir}/img/${fileName}`),
+      caption: captions[i],
+      true: truths[i],
+      reference: split.captions[i][0],
+    })),
+  );
+  await writeFileAtomic(`${dir}/gallery.html`, galleryPage(pictures, lines));
 }
 
 const STYLE = `
@@ -30,7 +56,7 @@ const STYLE = `
 `;
 
 /** A page that opens offline: held-out pictures with what the model says of them; false captions come first. */
-export function galleryPage(pictures: readonly GalleryPicture[], { lines }: GallerySummary): string {
+export function galleryPage(pictures: readonly GalleryPicture[], lines: readonly string[]): string {
   const ordered = [...pictures].sort((a, b) => Number(a.true) - Number(b.true));
   const items = ordered.map((picture) =>
     `<li class="${picture.true}"><img src="data:image/jpeg;base64,${picture.jpeg.toBase64()}" alt="${

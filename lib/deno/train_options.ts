@@ -4,7 +4,7 @@
 import { DEVICES } from "../backend/open.ts";
 import { DEFAULT_PREPROCESSING } from "../image/preprocess.ts";
 import { DECODERS, ENCODERS, type ModelConfig } from "../models/config.ts";
-import { type Preset, PRESET_NAMES, PRESETS } from "../train/presets.ts";
+import { modelConfig, type Preset, PRESET_NAMES, PRESETS } from "../train/presets.ts";
 import { SCHEDULES } from "../train/schedule.ts";
 import { TOKENIZER_NAMES } from "../text/tokenize.ts";
 import type { CommandDescription, OptionDefinitions, Options } from "./cli.ts";
@@ -82,12 +82,6 @@ export const TRAIN_ABOUT: CommandDescription = {
 export interface TrainingPlan {
   readonly preset: Preset;
   readonly config: ModelConfig;
-  readonly recipe:
-    & Pick<
-      Preset,
-      "learningRate" | "schedule" | "warmup" | "clipNorm" | "alphaC"
-    >
-    & { readonly seed: number };
   readonly epochs: number;
   /** For openDataset. */
   readonly data: {
@@ -109,13 +103,10 @@ export function trainingPlan(options: Options<typeof TRAIN_OPTIONS>): TrainingPl
     Object.entries(options).filter(([key, value]) => key in PRESETS.default && value !== undefined),
   );
   const preset: Preset = { ...PRESETS[options.preset], ...given };
-  const { encoder, channels, decoder, embedding, hidden, attention, dropout, size } = preset;
-  const { learningRate, schedule, warmup, clipNorm, alphaC } = preset;
-  const preprocessing = { ...DEFAULT_PREPROCESSING, size };
+  const preprocessing = { ...DEFAULT_PREPROCESSING, size: preset.size };
   return {
     preset,
-    config: { encoder, channels, decoder, embedding, hidden, attention, dropout, preprocessing },
-    recipe: { learningRate, schedule, warmup, clipNorm, alphaC, seed: options.seed },
+    config: modelConfig(preset, preprocessing),
     epochs: preset.epochs,
     data: {
       preprocessing,

@@ -5,6 +5,7 @@ import type { ModelConfig } from "../models/config.ts";
 import { TINY_CHANNELS } from "../models/tiny.ts";
 import type { CaptionChoice } from "../data/epoch_order.ts";
 import type { SCHEDULES } from "./schedule.ts";
+import type { Recipe } from "./trainer.ts";
 
 /** Everything that decides how a model is trained, beside its data. */
 export interface Preset {
@@ -86,3 +87,18 @@ export type PresetName = keyof typeof PRESETS;
 
 /** Names of all recipes. */
 export const PRESET_NAMES = Object.keys(PRESETS) as readonly PresetName[]; // their own keys
+
+/** The model that a recipe describes. */
+export function modelConfig(preset: Preset, preprocessing: ModelConfig["preprocessing"]): ModelConfig {
+  const { encoder, channels, decoder, embedding, hidden, attention, dropout } = preset;
+  return { encoder, channels, decoder, embedding, hidden, attention, dropout, preprocessing };
+}
+
+/** How a recipe trains it. */
+export function trainingRecipe(
+  preset: Preset,
+  { steps, seed }: { readonly steps: number; readonly seed: number },
+): Recipe {
+  const { learningRate, schedule, warmup, clipNorm, alphaC } = preset;
+  return { learningRate, schedule, warmup, clipNorm, alphaC, steps, seed };
+}

@@ -1,0 +1,148 @@
+// This module is browser compatible.
+/** Loops over rows: softmax and cross entropy. An item is a row; addresses are in bytes. */
+
+import { floats, type FunctionBuilder, integers } from "./assembler.ts";
+import { eachElement, type Lanes, type LoopSet, sumOfLanes } from "./loop_builder.ts";
+import { exp, log } from "./math.ts";
+import { F32x4, type I32 } from "./values.ts";
+
+/** Runs `body` for each of `count` rows; `bytes` is the length of a row of each pointer, which move on with it. */
+function eachRow(
+  f: FunctionBuilder,
+  range: { first: I32; count: I32 },
+  pointers: readonly { at: I32; bytes: I32 | number }[],
+  body: () => void,
+): void {
+  for (const { at, bytes } of pointers) f.step(at, range.first.mul(bytes));
+  f.while(range.count, () => {
+    body();
+    for (const { at, bytes } of pointers) f.step(at, bytes);
+    f.step(range.count, -1);
+  });
+}
+
+/** Walks copies of the pointers over a row. */
+function walk(
+  f: FunctionBuilder,
+  size: I32,
+  row: readonly I32[],
+  body: (lanes: Lanes, at: I32[]) => void,
+): void {
+  const at = row.map((pointer) => f.i32(pointer));
+  eachElement(f, f.i32(size), at, (lanes) => body(lanes, at));
+}
+
+/** A row's largest element, in all lanes; NaN is passed over. */
+function largest(f: FunctionBuilder, x: I32, size: I32): F32x4 {
+  const top = f.v128(-Infinity);
+  walk(f, size, [x], ({ load, used }, [at]) => f.set(top, top.max(load(at).where(used, -Infinity))));
+  f.set(top, top.max(top.shuffle(top, [2, 3, 0, 1])));
+  f.set(top, top.max(top.shuffle(top, [1, 0, 3, 2])));
+  return top;
+}
+
+/** A row's sum of e^(x - top), in all lanes; the powers are stored where `y` is given. */
+function sumOfPowers(f: FunctionBuilder, x: I32, size: I32, top: F32x4, y?: I32): F32x4 {
+  const sum = f.v128(0);
+  walk(f, size, y ? [x, y] : [x], ({ load, store, used }, [at, to]) => {
+    const power = exp(f, f.v128(load(at).sub(top)));
+    if (y) store(to, power);
+    f.set(sum, sum.add(power.and(used)));
+  });
+  return f.v128(sumOfLanes(f, sum).splat());
+}
+
+/** Defines the loops. Their arguments are the slots' names, in order. */
+export function defineRowLoops(loops: LoopSet): void {
+  defineSoftmax(loops);
+
+  // row_loss = log Σ e^x - x[target], 0 where the target is `ignored`; log_sum_exp [rows] for the gradient
+  const LOSS = integers("logits", "targets", "rowLoss", "logSumExp", "size", "ignored");
+  loops.define("cross_entropy", { slots: LOSS, cost: 2.5, elements: ["size"] }, (f, p, range) => {
+    const { logits, targets, rowLoss, logSumExp, size, ignored } = p;
+    const rowBytes = f.i32(size.shl(2));
+    const rows = [
+      { at: logits, bytes: rowBytes },
+      ...[targets, rowLoss, logSumExp].map((at) => ({ at, bytes: 4 })),
+    ];
+    eachRow(f, range, rows, () => {
+      const top = largest(f, logits, size);
+      const sum = log(f, sumOfPowers(f, logits, size, top));
+      f.store(logSumExp, top.add(sum).lane(0));
+      const goal = f.i32(targets.load());
+      f.if(
+        goal.eq(ignored),
+        () => f.store(rowLoss, f.f32(0)),
+        () => f.store(rowLoss, sum.lane(0).sub(logits.add(goal.shl(2)).loadF32().sub(top.lane(0)))),
+      );
+    });
+  });
+
+  // d_logits = (e^(x - log_sum_exp) - [the target]) factor, 0 in rows whose target is `ignored`
+  const GRADIENT = {
+    ...integers("logits", "targets", "logSumExp", "dLogits", "size", "ignored"),
+    ...floats("factor"),
+  };
+  loops.define("cross_entropy_backward", { slots: GRADIENT, cost: 2, elements: ["size"] }, (f, p, range) => {
+    const { logits, targets, logSumExp, dLogits, size, ignored, factor } = p;
+    const rowBytes = f.i32(size.shl(2));
+    const whole = [logits, dLogits].map((at) => ({ at, bytes: rowBytes }));
+    const single = [targets, logSumExp].map((at) => ({ at, bytes: 4 }));
+    eachRow(f, range, [...whole, ...single], () => {
+      const goal = f.i32(targets.load());
+      f.if(goal.eq(ignored), () => {
+        walk(f, size, [dLogits], ({ store }, [to]) => store(to, F32x4.of(0)));
+      }, () => {
+        const shift = f.v128(logSumExp.loadSplat());
+        const scale = f.v128(factor.splat());
+        walk(f, size, [logits, dLogits], ({ load, store }, [at, to]) => {
+          store(to, exp(f, f.v128(load(at).sub(shift))).mul(scale));
+        });
+        const at = f.i32(dLogits.add(goal.shl(2)));
+        f.store(at, at.loadF32().sub(factor));
+      });
+    });
+  });
+}
+
+/** y = softmax of each row of x, or its logarithm; and the gradient from y. */
+function defineSoftmax(loops: LoopSet): void {
+  const SOFTMAX = integers("x", "y", "size", "logarithm");
+  loops.define("softmax", { slots: SOFTMAX, cost: 3, elements: ["size"] }, (f, p, range) => {
+    const { x, y, size, logarithm } = p;
+    const rowBytes = f.i32(size.shl(2));
+    eachRow(f, range, [x, y].map((at) => ({ at, bytes: rowBytes })), () => {
+      const top = largest(f, x, size);
+      f.if(logarithm, () => {
+        const shift = f.v128(log(f, sumOfPowers(f, x, size, top)));
+        walk(f, size, [x, y], ({ load, store }, [at, to]) => store(to, load(at).sub(top).sub(shift)));
+      }, () => {
+        const sum = sumOfPowers(f, x, size, top, y);
+        walk(f, size, [y], ({ load, store }, [to]) => store(to, load(to).div(sum)));
+      });
+    });
+  });
+
+  const BACKWARD = integers("y", "dY", "dX", "size", "logarithm");
+  loops.define("softmax_backward", { slots: BACKWARD, cost: 2, elements: ["size"] }, (f, p, range) => {
+    const { y, dY, dX, size, logarithm } = p;
+    const rowBytes = f.i32(size.shl(2));
+    eachRow(f, range, [y, dY, dX].map((at) => ({ at, bytes: rowBytes })), () => {
+      const sum = f.v128(0);
+      const total = () => f.v128(sumOfLanes(f, sum).splat());
+      f.if(logarithm, () => {
+        walk(f, size, [dY], ({ load }, [d]) => f.set(sum, sum.add(load(d))));
+        const all = total();
+        walk(f, size, [y, dY, dX], ({ load, store }, [at, d, to]) => {
+          store(to, load(d).sub(exp(f, load(at)).mul(all)));
+        });
+      }, () => {
+        walk(f, size, [y, dY], ({ load }, [at, d]) => f.set(sum, f.madd(load(at), load(d), sum)));
+        const all = total();
+        walk(f, size, [y, dY, dX], ({ load, store }, [at, d, to]) => {
+          store(to, load(at).mul(load(d).sub(all)));
+        });
+      });
+    });
+  });
+}

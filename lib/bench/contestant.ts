@@ -1,0 +1,48 @@
+// This module is browser compatible.
+/** Who takes part in a race: ours on some device, or a peer. */
+
+import type { CaptionWork } from "./caption_work.ts";
+import type { StepWork } from "./step_work.ts";
+import type { KernelWork } from "./work.ts";
+
+/** Anything whose speed is measured. */
+export type Work = KernelWork | StepWork | CaptionWork;
+
+/** A work made ready by a contestant. */
+export interface Runner {
+  /**
+   * Does the work so many times, and waits until every one of them is done.
+   *
+   * @returns Milliseconds for all, where the contestant measures itself (another process); else the caller's clock
+   * counts.
+   */
+  run(times: number): Promise<number | void>;
+  /** How often `run` should do it at once, where that is not the caller's choice. */
+  readonly fixedTimes?: number;
+  /** Looks at the latest result. Returns what is wrong with it, or nothing. */
+  check(): Promise<string | undefined>;
+  dispose(): void;
+}
+
+/** Somebody who does works. */
+export interface Contestant {
+  /** Name of the peer; nothing for ours. */
+  readonly peer?: string;
+  readonly device: "cpu" | "webgpu";
+  /** Threads that compute, on the CPU. */
+  readonly threads?: number;
+  /**
+   * Makes a work ready.
+   *
+   * @param seed Makes its numbers differ from everybody else's, so that no stale result can pass.
+   * @returns Nothing where the contestant has no means to do this work.
+   */
+  prepare(work: Work, seed: number): Promise<Runner | undefined>;
+  close(): void | Promise<void>;
+}
+
+/** For people: "cpu, 2 threads", "tfjs webgpu". */
+export function titleOf({ peer, device, threads }: Contestant): string {
+  const place = threads === undefined ? device : `${device}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
+  return peer ? `${peer} (${place})` : place;
+}

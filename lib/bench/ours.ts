@@ -1,0 +1,92 @@
+// This module is browser compatible.
+/** This project's ops as a contestant. */
+
+import { copyKernel } from "../../kernels/elementwise.ts";
+import type { Backend } from "../backend/backend.ts";
+import { add, conv2d, filled, matmul, sigmoid, transpose } from "../ops/mod.ts";
+import { type Recording, withTape } from "../record.ts";
+import { scope } from "../scope.ts";
+import { Tensor, tensor } from "../tensor.ts";
+import { prepareCaption } from "./caption.ts";
+import type { Contestant, Runner } from "./contestant.ts";
+import { checkResult } from "./expected.ts";
+import { prepareStep } from "./step.ts";
+import { convShapes, type ConvWork, inputsOf, type KernelWork, shapesOf } from "./work.ts";
+
+/** Ours on a backend, which it closes in the end. */
+export function ourContestant(backend: Backend, threads?: number): Contestant {
+  return {
+    device: backend.name === "cpu" ? "cpu" : "webgpu",
+    threads,
+    prepare(work, seed) {
+      if (work.kind === "step") return prepareStep(backend, work);
+      if (work.kind === "caption") return prepareCaption(backend, work);
+      return Promise.resolve(prepareKernel(backend, work, seed));
+    },
+    close: () => backend.close(),
+  };
+}
+
+/** Makes one kernel's work ready: through the ops, as models run it. */
+function prepareKernel(backend: Backend, work: KernelWork, seed: number): Runner {
+  const { inputs, output } = shapesOf(work);
+  const numbers = inputsOf(work, seed);
+  const tensors = numbers.map((data, i) => tensor(backend, data, { shape: inputs[i], label: `input ${i}` }));
+  const probe = tensor(backend, [0]);
+  const { once, own } = kernelOnce(work, tensors);
+  // Memory is reused: a kernel that does nothing must not find a right result there.
+  scope(() => void filled(backend, output, NaN));
+  let result: Tensor | undefined;
+  return {
+    async run(times) {
+      for (let i = 0; i < times; i++) {
+        result?.dispose();
+        result = scope(once);
+      }
+      await probe.read(); // comes after all that was recorded before it
+    },
+    async check() {
+      return result ? checkResult(work, numbers, await result.read()) : "nothing has run";
+    },
+    dispose() {
+      for (const each of [...tensors, ...own, probe, result]) each?.dispose();
+    },
+  };
+}
+
+interface Once {
+  readonly once: () => Tensor;
+  /** Tensors beside the inputs that it needs. */
+  readonly own: readonly Tensor[];
+}
+
+function kernelOnce(work: KernelWork, [a, b]: readonly Tensor[]): Once {
+  const simple = (once: () => Tensor): Once => ({ once, own: [] });
+  if (work.kind === "matmul") return simple(() => matmul(a, b, { transposeB: work.transposeB }));
+  if (work.kind === "conv2d") {
+    return work.pass === "forward" ? simple(() => conv2d(a, b, work)) : convGradient(work, [a, b]);
+  }
+  if (work.op === "add") return simple(() => add(a, b));
+  if (work.op === "sigmoid") return simple(() => sigmoid(a));
+  if (work.op === "transpose") return simple(() => transpose(a, [1, 0]));
+  return simple(() => {
+    const y = new Tensor(a.backend, a.shape, { label: "copy" });
+    a.backend.run(copyKernel, { x: a.storage, y: y.storage }, { count: a.length, x_offset: 0, y_offset: 0 });
+    return y;
+  });
+}
+
+/** The gradient alone: the forward runs once, and its entry on the tape is asked again and again. */
+function convGradient(work: ConvWork, [first, second]: readonly Tensor[]): Once {
+  const { x: xShape, weight: weightShape } = convShapes(work);
+  const toInput = work.pass === "input gradient";
+  const { backend } = first;
+  const [dY, x, weight] = toInput
+    ? [first, filled(backend, xShape, 0), second]
+    : [second, first, filled(backend, weightShape, 0)];
+  const recording: Recording = { tape: [], tracked: new Set([x, weight]), made: new Set() };
+  const y = withTape(recording, () => conv2d(x, weight, work));
+  const [{ backward }] = recording.tape;
+  const once = () => backward([dY], [toInput, !toInput])[toInput ? 0 : 1]!;
+  return { once, own: [y, toInput ? x : weight] };
+}
