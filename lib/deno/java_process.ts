@@ -9,6 +9,8 @@ export interface JavaOptions {
   readonly memory: string;
 }
 
+const LAST_WORDS = 5; // lines of its complaints that an error shows
+
 /** A running jar. */
 export class JavaProcess implements AsyncDisposable {
   readonly #jar: string;
@@ -93,9 +95,14 @@ export class JavaProcess implements AsyncDisposable {
 
   async #death(): Promise<Error> {
     const { code, signal } = await this.#child.status;
-    const said = (await this.#complaints).trim().split("\n").slice(0, 5).join("\n  ");
+    const lines = (await this.#complaints).trim().split("\n");
+    const telling = lines.filter((line) => /error|exception/i.test(line)); // not the chatter, not the stack
+    const said = (telling.length > 0 ? telling : lines).slice(-LAST_WORDS).join("\n  ");
     const how = signal ? `was ended by ${signal}` : `ended with code ${code}`;
-    return new Error(`Cannot go on with ${this.#jar}: java ${how}, it said\n  ${said || "(nothing)"}`);
+    const hint = /scriptEngine" is null/.test(said) // the JavaScript engine left Java with version 15
+      ? "\nthis program needs Java 8 to 14, name one with --java"
+      : "";
+    return new Error(`Cannot go on with ${this.#jar}: java ${how}, it said\n  ${said || "(nothing)"}${hint}`);
   }
 }
 

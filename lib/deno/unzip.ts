@@ -92,12 +92,15 @@ export async function unzip(archive: string, into: string, options: UnzipOptions
 
 async function unpack(file: Deno.FsFile, item: ZipItem, signal?: AbortSignal): Promise<void> {
   const part = `${item.path}.part`;
-  {
-    using output = await Deno.open(part, { write: true, create: true, truncate: true });
+  // Synchronous calls: for 100,000 small files the detour over other threads would take most of the time.
+  const output = Deno.openSync(part, { write: true, create: true, truncate: true });
+  try {
     if (item.entry) await streamEntry(item.entry, item, output, signal);
     else writeSync(output, unpackSmall(file, item));
+  } finally {
+    output.close();
   }
-  await Deno.rename(part, item.path);
+  Deno.renameSync(part, item.path);
 }
 
 /** A small file in one piece, from the local header on (APPNOTE.TXT 4.3.7). */
