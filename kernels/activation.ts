@@ -1,5 +1,5 @@
 // This module is browser compatible.
-import { defineKernel, linearGrid, type NumberArray } from "./kernel.ts";
+import { defineKernel, linearGrid } from "./kernel.ts";
 import wgsl from "./activation.wgsl" with { type: "text" };
 import backwardWgsl from "./activation_backward.wgsl" with { type: "text" };
 
@@ -7,6 +7,9 @@ const WORKGROUP = 64;
 
 /** Values of the parameter `activation`; the WGSL has the same constants. */
 export const ACTIVATIONS = { relu: 0, relu6: 1, sigmoid: 2, tanh: 3, exp: 4, log: 5 } as const;
+
+/** By number; the engine's loops have the same names. */
+const NAMES = Object.keys(ACTIVATIONS);
 
 /** By number, as in {@linkcode ACTIVATIONS}. NaN stays NaN in all. */
 const FORWARD: readonly ((x: number) => number)[] = [
@@ -39,9 +42,9 @@ export const activationKernel = defineKernel({
     const f = FORWARD[activation];
     for (let i = 0; i < count; i++) y[i] = f(x[i]);
   },
-  fast({ x, y }, { count, activation }) {
-    if (activation === ACTIVATIONS.relu) relu(x, y, count);
-    else activationKernel.cpu({ x, y }, { count, activation });
+  fast({ x, y }, { count, activation }, engine): void {
+    if (activation === ACTIVATIONS.log) return activationKernel.cpu({ x, y }, { count, activation });
+    engine.loop(NAMES[activation], count, [x.byteOffset, y.byteOffset]);
   },
 });
 
@@ -58,19 +61,8 @@ export const activationBackwardKernel = defineKernel({
     const f = BACKWARD[activation];
     for (let i = 0; i < count; i++) d_x[i] = f(y[i], d_y[i]);
   },
-  fast({ y, d_y, d_x }, { count, activation }) {
-    if (activation === ACTIVATIONS.relu) reluBackward(y, d_y, d_x, count);
-    else activationBackwardKernel.cpu({ y, d_y, d_x }, { count, activation });
+  fast({ y, d_y, d_x }, { count, activation }, engine) {
+    const addresses = [y.byteOffset, d_y.byteOffset, d_x.byteOffset];
+    engine.loop(`${NAMES[activation]}_backward`, count, addresses);
   },
 });
-
-function relu(x: NumberArray, y: NumberArray, count: number): void {
-  for (let i = 0; i < count; i++) {
-    const value = x[i];
-    y[i] = value < 0 ? 0 : value;
-  }
-}
-
-function reluBackward(y: NumberArray, dY: NumberArray, dX: NumberArray, count: number): void {
-  for (let i = 0; i < count; i++) dX[i] = y[i] <= 0 ? 0 : dY[i];
-}

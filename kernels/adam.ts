@@ -1,6 +1,7 @@
 // This module is browser compatible.
 /** The optimiser's kernels: the global norm of all gradients in two steps, and Adam, which clips by it. */
 
+import { address } from "./address.ts";
 import { defineKernel, linearGrid } from "./kernel.ts";
 import wgsl from "./adam.wgsl" with { type: "text" };
 import normWgsl from "./global_norm.wgsl" with { type: "text" };
@@ -27,12 +28,10 @@ export const sumSquaresKernel = defineKernel({
       partials[offset + slot] = sum;
     }
   },
-  fast({ x, partials }, { count, offset }) {
-    // In the order of memory: the sum goes into the first slot, the others are empty.
-    let sum = 0;
-    for (let i = 0; i < count; i++) sum += x[i] * x[i];
+  fast({ x, partials }, { count, offset }, engine) {
     partials.fill(0, offset, offset + SUM_SQUARES_CHUNKS);
-    partials[offset] = sum;
+    const grain = Math.ceil(count / SUM_SQUARES_CHUNKS); // consecutive elements: the same chunks on any machine
+    engine.loop("sum_squares", count, [address(x), address(partials, offset)], grain);
   },
 });
 
@@ -82,5 +81,13 @@ export const adamKernel = defineKernel({
       v[i] = beta2 * v[i] + decay2 * g * g;
       parameter[i] -= learning_rate * (m[i] * correction1) / (Math.sqrt(v[i] * correction2) + epsilon);
     }
+  },
+  fast({ d_parameter, norm, parameter, m, v }, params, engine) {
+    if (!Number.isFinite(norm[0])) return;
+    const { learning_rate, beta1, beta2, decay1, decay2, epsilon, correction1, correction2 } = params;
+    const scale = Math.min(1, params.max_norm / (norm[0] + 1e-6));
+    const addresses = [parameter, d_parameter, m, v].map((array) => address(array));
+    const numbers = [learning_rate, beta1, beta2, decay1, decay2, epsilon, correction1, correction2, scale];
+    engine.loop("adam", params.count, [...addresses, ...numbers]);
   },
 });

@@ -6,6 +6,7 @@
  * att1 comes before the loop; gradients of att1, full and the features come after it, for all steps at once.
  */
 
+import { address } from "./address.ts";
 import { defineKernel, linearGrid } from "./kernel.ts";
 import alphaBackwardWgsl from "./attention_alpha_backward.wgsl" with { type: "text" };
 import contextWgsl from "./attention_context.wgsl" with { type: "text" };
@@ -37,6 +38,10 @@ export const attentionScoresKernel = defineKernel({
       }
     }
   },
+  fast({ att1, att2, full, full_bias, scores }, { N, P, A, beams, att2_offset, scores_offset }, engine) {
+    const inputs = [address(att1), address(att2, att2_offset), address(full), address(full_bias)];
+    engine.loop("attention_scores", N, [...inputs, address(scores, scores_offset), P, A, beams]);
+  },
 });
 
 /** Context [N, D], the features weighted by alpha; see `attention_context.wgsl`. */
@@ -59,6 +64,22 @@ export const attentionContextKernel = defineKernel({
       }
     }
   },
+  fast({ alpha, features, context }, { N, P, D, beams, alpha_offset, context_offset }, engine) {
+    engine.gemm({
+      a: alpha,
+      b: features,
+      c: context,
+      M: beams,
+      N: D,
+      K: P,
+      batch: N / beams,
+      offsetA: alpha_offset,
+      offsetC: context_offset,
+      strideA: beams * P,
+      strideB: P * D,
+      strideC: beams * D,
+    });
+  },
 });
 
 /** Adds the context's share to d_alpha; see `attention_alpha_backward.wgsl`. */
@@ -80,6 +101,24 @@ export const attentionAlphaBackwardKernel = defineKernel({
         d_alpha[alpha_offset + b * P + p] += sum;
       }
     }
+  },
+  fast({ features, d_context, d_alpha }, { B, P, D, context_offset, alpha_offset }, engine) {
+    engine.gemm({
+      a: d_context,
+      b: features,
+      c: d_alpha,
+      M: 1,
+      N: P,
+      K: D,
+      transposeB: true,
+      beta: 1,
+      batch: B,
+      offsetA: context_offset,
+      offsetC: alpha_offset,
+      strideA: D,
+      strideB: P * D,
+      strideC: P,
+    });
   },
 });
 
@@ -107,6 +146,11 @@ export const attentionScoresBackwardKernel = defineKernel({
         }
       }
     }
+  },
+  fast({ alpha, att1, att2, full, d_alpha, d_att2 }, { B, P, A, alpha_offset, att2_offset }, engine) {
+    const inputs = [address(alpha, alpha_offset), address(att1), address(att2, att2_offset), address(full)];
+    const gradients = [address(d_alpha, alpha_offset), address(d_att2, att2_offset)];
+    engine.loop("attention_scores_backward", B, [...inputs, ...gradients, P, A]);
   },
 });
 
@@ -138,5 +182,9 @@ export const attentionSumBackwardKernel = defineKernel({
         }
       }
     }
+  },
+  fast({ att1, att2, full, d_score, d_att1, full_part }, { T, B, P, A }, engine) {
+    const addresses = [att1, att2, full, d_score, d_att1, full_part].map((array) => address(array));
+    engine.loop("attention_sum_backward", B * P, [...addresses, T, B, P, A]);
   },
 });

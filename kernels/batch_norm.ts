@@ -42,27 +42,10 @@ export const batchNormStatisticsKernel = defineKernel({
       }
     }
   },
-  fast({ x, partial }, { rows, channels, shares }) {
-    const mean = new Float64Array(channels);
-    const squares = new Float64Array(channels);
-    for (let share = 0; share < shares; share++) {
-      const start = shareStart(share, shares, rows);
-      const end = shareStart(share + 1, shares, rows);
-      mean.fill(0);
-      squares.fill(0);
-      for (let row = start, i = start * channels; row < end; row++) {
-        for (let c = 0; c < channels; c++) mean[c] += x[i++];
-      }
-      for (let c = 0; c < channels; c++) mean[c] /= Math.max(end - start, 1);
-      for (let row = start, i = start * channels; row < end; row++) {
-        for (let c = 0; c < channels; c++) {
-          const difference = x[i++] - mean[c];
-          squares[c] += difference * difference;
-        }
-      }
-      partial.set(mean, share * 2 * channels);
-      partial.set(squares, (share * 2 + 1) * channels);
-    }
+  fast({ x, partial }, { rows, channels, shares }, engine) {
+    const size = ceilDiv(rows, shares);
+    partial.fill(0, ceilDiv(rows, size) * 2 * channels); // shares without rows
+    engine.loop("batch_norm_statistics", rows, [x.byteOffset, partial.byteOffset, channels], size);
   },
 });
 
@@ -98,6 +81,33 @@ export const batchNormCombineKernel = defineKernel({
       running_variance[c] += momentum * (squares / (rows - 1) - running_variance[c]);
     }
   },
+  fast({ partial, mean, variance, running_mean, running_variance }, p) {
+    const { rows, channels, shares, momentum } = p;
+    const size = ceilDiv(rows, shares);
+    const used = ceilDiv(rows, size); // shares with rows
+    const centre = new Float64Array(channels);
+    const squares = new Float64Array(channels);
+    const addUp = (add: (count: number, at: number) => void) => {
+      for (let share = 0; share < used; share++) {
+        add(Math.min(size, rows - share * size), share * 2 * channels);
+      }
+    };
+    addUp((count, at) => {
+      for (let c = 0; c < channels; c++) centre[c] += count / rows * partial[at + c];
+    });
+    addUp((count, at) => {
+      for (let c = 0; c < channels; c++) {
+        const difference = partial[at + c] - centre[c];
+        squares[c] += partial[at + channels + c] + count * difference * difference;
+      }
+    });
+    for (let c = 0; c < channels; c++) {
+      mean[c] = centre[c];
+      variance[c] = squares[c] / rows;
+      running_mean[c] += momentum * (centre[c] - running_mean[c]);
+      running_variance[c] += momentum * (squares[c] / (rows - 1) - running_variance[c]);
+    }
+  },
 });
 
 /** `y = weight · (x − mean) / √(variance + epsilon) + bias` per channel, then ReLU where `relu` is 1; x, y [rows, C]. */
@@ -118,13 +128,8 @@ export const batchNormKernel = defineKernel({
       }
     }
   },
-  fast({ x, mean, variance, weight, bias, y }, { rows, channels, relu, epsilon }) {
-    const scale = Float64Array.from(weight, (value, c) => value / Math.sqrt(variance[c] + epsilon));
-    const floor = relu ? 0 : -Infinity;
-    for (let row = 0, i = 0; row < rows; row++) {
-      for (let c = 0; c < channels; c++, i++) {
-        y[i] = Math.max((x[i] - mean[c]) * scale[c] + bias[c], floor); // NaN stays NaN
-      }
-    }
+  fast({ x, mean, variance, weight, bias, y }, { rows, channels, relu, epsilon }, engine) {
+    const addresses = [x, mean, variance, weight, bias, y].map(({ byteOffset }) => byteOffset);
+    engine.loop("batch_norm", rows, [...addresses, channels, relu, epsilon]);
   },
 });

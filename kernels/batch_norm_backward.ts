@@ -1,7 +1,7 @@
 // This module is browser compatible.
 /** Batch normalisation, backwards: sums per channel in shares, and d_x. */
 
-import { defineKernel, linearGrid } from "./kernel.ts";
+import { ceilDiv, defineKernel, linearGrid } from "./kernel.ts";
 import { shareStart } from "./batch_norm.ts";
 import wgsl from "./batch_norm_backward.wgsl" with { type: "text" };
 import sumsWgsl from "./batch_norm_backward_sums.wgsl" with { type: "text" };
@@ -39,26 +39,11 @@ export const batchNormBackwardSumsKernel = defineKernel({
       }
     }
   },
-  fast({ x, y, d_y, mean, variance, partial }, { rows, channels, shares, relu, epsilon }) {
-    const inverse = Float64Array.from(variance, (value) => 1 / Math.sqrt(value + epsilon));
-    const sum = new Float64Array(channels);
-    const products = new Float64Array(channels);
-    for (let share = 0; share < shares; share++) {
-      const start = shareStart(share, shares, rows);
-      const end = shareStart(share + 1, shares, rows);
-      sum.fill(0);
-      products.fill(0);
-      for (let row = start, i = start * channels; row < end; row++) {
-        for (let c = 0; c < channels; c++, i++) {
-          if (relu && y[i] <= 0) continue;
-          sum[c] += d_y[i];
-          products[c] += d_y[i] * (x[i] - mean[c]);
-        }
-      }
-      for (let c = 0; c < channels; c++) products[c] *= inverse[c];
-      partial.set(sum, share * 2 * channels);
-      partial.set(products, (share * 2 + 1) * channels);
-    }
+  fast({ x, y, d_y, mean, variance, partial }, { rows, channels, shares, relu, epsilon }, engine) {
+    const size = ceilDiv(rows, shares);
+    partial.fill(0, ceilDiv(rows, size) * 2 * channels); // shares without rows
+    const addresses = [x, y, d_y, mean, variance, partial].map(({ byteOffset }) => byteOffset);
+    engine.loop("batch_norm_backward_sums", rows, [...addresses, channels, relu, epsilon], size);
   },
 });
 
@@ -86,17 +71,9 @@ export const batchNormBackwardKernel = defineKernel({
       }
     }
   },
-  fast({ x, y, d_y, mean, variance, weight, sums, d_x }, { rows, channels, relu, training, epsilon }) {
-    // d_x = scale · g − shift − slope · (x − mean), with constants of each channel
-    const inverse = Float64Array.from(variance, (value) => 1 / Math.sqrt(value + epsilon));
-    const scale = inverse.map((value, c) => value * weight[c]);
-    const slope = scale.map((value, c) => training ? value * inverse[c] * sums[channels + c] / rows : 0);
-    const shift = scale.map((value, c) => training ? value * sums[c] / rows : 0);
-    for (let row = 0, i = 0; row < rows; row++) {
-      for (let c = 0; c < channels; c++, i++) {
-        const upstream = relu && y[i] <= 0 ? 0 : d_y[i];
-        d_x[i] = scale[c] * upstream - shift[c] - slope[c] * (x[i] - mean[c]);
-      }
-    }
+  fast({ x, y, d_y, mean, variance, weight, sums, d_x }, p, engine) {
+    const addresses = [x, y, d_y, mean, variance, weight, sums, d_x].map(({ byteOffset }) => byteOffset);
+    const numbers = [p.rows, p.channels, p.relu, p.training, p.epsilon];
+    engine.loop("batch_norm_backward", p.rows, [...addresses, ...numbers]);
   },
 });

@@ -1,5 +1,5 @@
 // This module is browser compatible.
-import { defineKernel, linearGrid, type NumberArray, type Program } from "./kernel.ts";
+import { defineKernel, linearGrid, type Program } from "./kernel.ts";
 import wgsl from "./binary.wgsl" with { type: "text" };
 import flatWgsl from "./binary_flat.wgsl" with { type: "text" };
 
@@ -7,6 +7,9 @@ const WORKGROUP = 64;
 
 /** Values of the parameter `operation`; the WGSL has the same constants. */
 export const OPERATIONS = { add: 0, subtract: 1, multiply: 2, divide: 3 } as const;
+
+/** By number; the engine's loops have the same names. */
+const NAMES = Object.keys(OPERATIONS);
 
 const FUNCTIONS: readonly ((a: number, b: number) => number)[] = [
   (a, b) => a + b,
@@ -82,12 +85,8 @@ export const binaryKernel = defineKernel({
       }
     }
   },
-  fast({ a, b, y }, p): void {
-    if (p.operation === OPERATIONS.add && p.period === p.count) add(a, b, y);
-    else binaryKernel.cpu({ a, b, y }, p);
+  fast({ a, b, y }, p, engine): void {
+    if (p.period !== p.count) return binaryKernel.cpu({ a, b, y }, p);
+    engine.loop(NAMES[p.operation], p.count, [a.byteOffset, b.byteOffset, y.byteOffset]);
   },
 });
-
-function add(a: NumberArray, b: NumberArray, y: NumberArray): void {
-  for (let i = 0; i < y.length; i++) y[i] = a[i] + b[i];
-}

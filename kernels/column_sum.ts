@@ -3,6 +3,8 @@ import { defineKernel, linearGrid } from "./kernel.ts";
 import wgsl from "./column_sum.wgsl" with { type: "text" };
 
 const WORKGROUP = 64;
+/** Rows that are added up before their sum joins the others. */
+const BLOCK = 64;
 
 /**
  * Sums of columns: `y[batch, shares, N] = scale · Σ x`, plus y where `beta` is 1.
@@ -40,20 +42,24 @@ export const columnSumKernel = defineKernel({
       }
     }
   },
-  fast({ x, y }, { batch, M, N, ld, offset, stride, shares, beta, scale }) {
-    const width = shares * N;
-    const sums = new Float64Array(width);
+  fast({ x, y }, { batch, M, N, ld, offset, stride, shares, beta, scale }, engine): void {
+    // Without gaps between rows, `shares` rows are one wide row, and a share is a column of those.
+    const wide = shares > 1 && ld === N;
+    const rows = wide ? Math.floor(M / shares) : M; // at least 1: there are no more shares than rows
+    const [columns, rowBytes] = wide ? [shares * N, 4 * shares * N] : [N, 4 * ld];
+    if (shares > 1 && !wide) {
+      return columnSumKernel.cpu({ x, y }, { batch, M, N, ld, offset, stride, shares, beta, scale });
+    }
     for (let b = 0; b < batch; b++) {
-      sums.fill(0);
-      let at = 0;
-      for (let m = 0; m < M; m++) {
-        const row = offset + b * stride + m * ld;
-        for (let n = 0; n < N; n++) sums[at + n] += x[row + n];
-        at += N;
-        if (at === width) at = 0;
+      const from = x.byteOffset + 4 * (offset + b * stride);
+      const to = y.byteOffset + 4 * b * columns;
+      for (let row = 0; row < rows; row += BLOCK) { // in blocks, for the rounding error
+        const count = Math.min(BLOCK, rows - row);
+        const add = row > 0 ? 1 : beta;
+        engine.loop("column_sum", count, [from + row * rowBytes, to, columns, rowBytes, add, scale], count);
       }
-      const first = b * width;
-      for (let i = 0; i < width; i++) y[first + i] = sums[i] * scale + (beta ? y[first + i] : 0);
+      const left = (M - rows * shares) * N; // of a last wide row that is not full
+      if (wide && left > 0) engine.loop("axpy", left, [from + rows * rowBytes, to, scale]);
     }
   },
 });

@@ -5,9 +5,11 @@
 // bias: [out_channels], added when use_bias is 1
 // y: [batch, out_height, out_width, out_channels]
 //
-// One invocation computes PIXELS neighbouring pixels × (4 · CHANNELS4) channels of y in registers, tap by tap, four
-// input channels at a time. Of the 8 invocations of a workgroup LANES lie side by side along the channels, the
-// others along the pixels. Nothing is shared and there are no barriers; see matmul_registers.wgsl for the reasons.
+// One invocation computes PIXELS neighbouring pixels × (4 · CHANNELS4) channels of y in registers, four inputs at a
+// time. Of the 8 invocations of a workgroup LANES lie side by side along the channels, the others along the pixels.
+// Nothing is shared and there are no barriers; see matmul_registers.wgsl for the reasons. In one row of a window
+// the taps and their channels follow one another in x and in weight alike: with one group they are one run of
+// kernel_width · in_channels inputs, with several a run is one tap.
 //
 // ALIGNED_X: in_channels / groups is a multiple of 4, so that a vec4 is one load; else it is put together from two.
 // ALIGNED_Y: the same of out_channels / groups, for weight and y. Twin: cpu() in conv2d.ts.
@@ -43,12 +45,12 @@ struct Params {
 
 // All indices into these are constants once the functions are inlined, which keeps them in registers.
 var<private> sum: array<vec4f, 64>; // [16 pixels, 4]
-var<private> tap: array<vec4f, 16>; // [4 input channels, 4] of weight
+var<private> run: array<vec4f, 16>; // [4 inputs, 4] of weight
 var<private> top: array<u32, 16>; // the first input row of each pixel, below zero in the padding
-var<private> left: array<u32, 16>; // the first input column
+var<private> left: array<u32, 16>; // the first input in that row, below zero in the padding
 var<private> image: array<u32, 16>; // rows of the images before
-var<private> address: array<u32, 16>; // of the pixel's input under the current tap, in x
-var<private> padded: array<bool, 16>; // whether that lies outside the image
+var<private> row: array<i32, 16>; // address in x of the row that each pixel reads
+var<private> padded: array<bool, 16>; // whether that row lies outside the image
 
 // The four elements that begin `shift` elements into low.
 fn window(low: vec4f, high: vec4f, shift: u32) -> vec4f {
@@ -58,41 +60,48 @@ fn window(low: vec4f, high: vec4f, shift: u32) -> vec4f {
   return select(first, vec4f(first.yzw, last), (shift & 1u) != 0u);
 }
 
-fn load_x(i: u32) -> vec4f {
-  if (ALIGNED_X) { return x[i / 4u]; }
-  return window(x[i / 4u], x[i / 4u + 1u], i % 4u);
+fn load_x(i: i32) -> vec4f {
+  if (ALIGNED_X) { return x[i >> 2u]; }
+  return window(x[i >> 2u], x[(i >> 2u) + 1], u32(i) % 4u);
 }
 
-// One input channel of the current tap, or nothing beyond the last one.
-fn load_tap(channel: u32, j: u32, inside: bool) {
-  let at = 4u * channel;
+// Row `input` of the run in weight, or nothing beyond its end.
+fn load_weight(input: u32, j: u32, inside: bool) {
+  let at = 4u * input;
   let shift = select(j % 4u, 0u, ALIGNED_Y);
   let p = select(vec4f(), weight[j / 4u], inside);
   let q = select(vec4f(), weight[j / 4u + 1u], inside);
   var r = vec4f();
   if (!ALIGNED_Y || CHANNELS4 == 4u) { r = select(vec4f(), weight[j / 4u + 2u], inside); }
-  tap[at] = window(p, q, shift);
-  tap[at + 1u] = window(q, r, shift);
+  run[at] = window(p, q, shift);
+  run[at + 1u] = window(q, r, shift);
   if (CHANNELS4 == 4u) {
     let s = select(vec4f(), weight[j / 4u + 3u], inside);
     var t = vec4f();
     if (!ALIGNED_Y) { t = select(vec4f(), weight[j / 4u + 4u], inside); }
-    tap[at + 2u] = window(r, s, shift);
-    tap[at + 3u] = window(s, t, shift);
+    run[at + 2u] = window(r, s, shift);
+    run[at + 3u] = window(s, t, shift);
   }
 }
 
 fn add(m: u32, v: u32, value: vec4f) {
-  var total = fma(vec4f(value.x), tap[v], sum[4u * m + v]);
-  total = fma(vec4f(value.y), tap[4u + v], total);
-  total = fma(vec4f(value.z), tap[8u + v], total);
-  sum[4u * m + v] = fma(vec4f(value.w), tap[12u + v], total);
+  var total = fma(vec4f(value.x), run[v], sum[4u * m + v]);
+  total = fma(vec4f(value.y), run[4u + v], total);
+  total = fma(vec4f(value.z), run[8u + v], total);
+  sum[4u * m + v] = fma(vec4f(value.w), run[12u + v], total);
 }
 
-// Four input channels of pixel m.
-fn add_pixel(m: u32, channel: u32, inside: vec4<bool>) {
-  var value = select(load_x(address[m] + channel), vec4f(), padded[m]);
-  if (!ALIGNED_X) { value = select(vec4f(), value, inside); }
+// Four inputs of pixel m, `offset` inputs after its first one in the row, of which `inside` belong to the run.
+fn add_pixel(m: u32, offset: u32, inside: vec4<bool>) {
+  let width = params.in_width * params.in_channels;
+  let i = left[m] + offset; // in the row: below zero is above everything
+  var value = load_x(row[m] + i32(i));
+  if (ALIGNED_X) {
+    value = select(value, vec4f(), padded[m] || i >= width);
+  } else {
+    let real = vec4u(i, i + 1u, i + 2u, i + 3u) < vec4u(width);
+    value = select(vec4f(), value, real & inside & vec4<bool>(!padded[m]));
+  }
   add(m, 0u, value);
   add(m, 1u, value);
   if (CHANNELS4 == 4u) {
@@ -101,40 +110,39 @@ fn add_pixel(m: u32, channel: u32, inside: vec4<bool>) {
   }
 }
 
-fn add_four_pixels(m: u32, channel: u32, inside: vec4<bool>) {
-  add_pixel(m, channel, inside);
-  add_pixel(m + 1u, channel, inside);
-  add_pixel(m + 2u, channel, inside);
-  add_pixel(m + 3u, channel, inside);
+fn add_four_pixels(m: u32, offset: u32, inside: vec4<bool>) {
+  add_pixel(m, offset, inside);
+  add_pixel(m + 1u, offset, inside);
+  add_pixel(m + 2u, offset, inside);
+  add_pixel(m + 3u, offset, inside);
 }
 
-// Where pixel m reads. Steps from one pixel to the next: divisions are slow.
+// Where pixel m reads. Returns the pixel after it: divisions are slow.
 fn place_pixel(m: u32, pixel: vec3u) -> vec3u {
-  left[m] = pixel.x * params.stride - params.padding;
+  left[m] = (pixel.x * params.stride - params.padding) * params.in_channels;
   top[m] = pixel.y * params.stride - params.padding;
   image[m] = pixel.z * params.in_height;
-  var next = vec3u(pixel.x + 1u, pixel.yz);
-  if (next.x == params.out_width) { next = vec3u(0u, pixel.y + 1u, pixel.z); }
-  if (next.y == params.out_height) { next = vec3u(next.x, 0u, pixel.z + 1u); }
-  return next;
+  var after = vec3u(pixel.x + 1u, pixel.yz);
+  if (after.x == params.out_width) { after = vec3u(0u, pixel.y + 1u, pixel.z); }
+  if (after.y == params.out_height) { after = vec3u(after.x, 0u, pixel.z + 1u); }
+  return after;
 }
 
 fn place_four_pixels(m: u32, pixel: vec3u) -> vec3u {
   return place_pixel(m + 3u, place_pixel(m + 2u, place_pixel(m + 1u, place_pixel(m, pixel))));
 }
 
-fn move_pixel(m: u32, ky: u32, kx: u32, first: u32) {
+fn move_pixel(m: u32, ky: u32) {
   let iy = top[m] + ky;
-  let ix = left[m] + kx;
-  padded[m] = iy >= params.in_height || ix >= params.in_width; // below zero is above everything
-  address[m] = ((image[m] + iy) * params.in_width + ix) * params.in_channels + first;
+  padded[m] = iy >= params.in_height;
+  row[m] = i32((image[m] + iy) * params.in_width * params.in_channels);
 }
 
-fn move_four_pixels(m: u32, ky: u32, kx: u32, first: u32) {
-  move_pixel(m, ky, kx, first);
-  move_pixel(m + 1u, ky, kx, first);
-  move_pixel(m + 2u, ky, kx, first);
-  move_pixel(m + 3u, ky, kx, first);
+fn move_four_pixels(m: u32, ky: u32) {
+  move_pixel(m, ky);
+  move_pixel(m + 1u, ky);
+  move_pixel(m + 2u, ky);
+  move_pixel(m + 3u, ky);
 }
 
 fn store_four(at: u32, o: u32, last: u32, value: vec4f) {
@@ -196,8 +204,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let o = (group.y * LANES + lane % LANES) * CHANNELS4 * 4u; // within the group of channels
   if (first >= params.batch * params.out_height * params.out_width || o >= outputs) { return; }
 
-  let row = first / params.out_width;
-  var pixel = vec3u(first % params.out_width, row % params.out_height, row / params.out_height);
+  let line = first / params.out_width;
+  var pixel = vec3u(first % params.out_width, line % params.out_height, line / params.out_height);
   pixel = place_four_pixels(0u, pixel);
   pixel = place_four_pixels(4u, pixel);
   if (PIXELS > 8u) {
@@ -205,27 +213,30 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     pixel = place_four_pixels(12u, pixel);
   }
 
-  var j = group.z * outputs + o; // in weight: taps and input channels come in its order
+  let runs = select(params.kernel_width, 1u, params.groups == 1u);
+  let length = params.kernel_width / runs * inputs;
+  var j = group.z * outputs + o; // address in weight, whose rows come in the order of the loops
   for (var ky = 0u; ky < params.kernel_height; ky++) {
-    for (var kx = 0u; kx < params.kernel_width; kx++) {
-      move_four_pixels(0u, ky, kx, group.z * inputs);
-      move_four_pixels(4u, ky, kx, group.z * inputs);
-      if (PIXELS > 8u) {
-        move_four_pixels(8u, ky, kx, group.z * inputs);
-        move_four_pixels(12u, ky, kx, group.z * inputs);
-      }
-      for (var channel = 0u; channel < inputs; channel += 4u) {
-        let inside = vec4u(channel, channel + 1u, channel + 2u, channel + 3u) < vec4u(inputs);
-        load_tap(0u, j, true);
-        load_tap(1u, j + params.out_channels, inside.y);
-        load_tap(2u, j + 2u * params.out_channels, inside.z);
-        load_tap(3u, j + 3u * params.out_channels, inside.w);
-        j += min(4u, inputs - channel) * params.out_channels;
-        add_four_pixels(0u, channel, inside);
-        add_four_pixels(4u, channel, inside);
+    move_four_pixels(0u, ky);
+    move_four_pixels(4u, ky);
+    if (PIXELS > 8u) {
+      move_four_pixels(8u, ky);
+      move_four_pixels(12u, ky);
+    }
+    for (var kx = 0u; kx < runs; kx++) {
+      for (var input = 0u; input < length; input += 4u) {
+        let inside = vec4u(input, input + 1u, input + 2u, input + 3u) < vec4u(length);
+        load_weight(0u, j, true);
+        load_weight(1u, j + params.out_channels, inside.y);
+        load_weight(2u, j + 2u * params.out_channels, inside.z);
+        load_weight(3u, j + 3u * params.out_channels, inside.w);
+        j += min(4u, length - input) * params.out_channels;
+        let offset = kx * params.in_channels + group.z * inputs + input;
+        add_four_pixels(0u, offset, inside);
+        add_four_pixels(4u, offset, inside);
         if (PIXELS > 8u) {
-          add_four_pixels(8u, channel, inside);
-          add_four_pixels(12u, channel, inside);
+          add_four_pixels(8u, offset, inside);
+          add_four_pixels(12u, offset, inside);
         }
       }
     }

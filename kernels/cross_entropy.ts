@@ -1,6 +1,7 @@
 // This module is browser compatible.
 /** Mean cross entropy of word ids in three kernels: a loss per row, their mean, the gradient. */
 
+import { address } from "./address.ts";
 import { defineKernel, linearGrid } from "./kernel.ts";
 import wgsl from "./cross_entropy.wgsl" with { type: "text" };
 import backwardWgsl from "./cross_entropy_backward.wgsl" with { type: "text" };
@@ -27,6 +28,10 @@ export const crossEntropyKernel = defineKernel({
       const goal = targets[n];
       row_loss[n] = goal === ignored ? 0 : Math.log(sum) - (logits[n * V + goal] - largest);
     }
+  },
+  fast({ logits, targets, row_loss, log_sum_exp }, { N, V, ignored }, engine) {
+    const addresses = [logits, targets, row_loss, log_sum_exp].map((array) => address(array));
+    engine.loop("cross_entropy", N, [...addresses, V, ignored]);
   },
 });
 
@@ -68,5 +73,9 @@ export const crossEntropyBackwardKernel = defineKernel({
       }
       if (scale !== 0) d_logits[n * V + goal] -= scale;
     }
+  },
+  fast({ logits, targets, log_sum_exp, loss, d_loss, d_logits }, { N, V, ignored }, engine) {
+    const addresses = [logits, targets, log_sum_exp, d_logits].map((array) => address(array));
+    engine.loop("cross_entropy_backward", N, [...addresses, V, ignored, loss[1] * d_loss[0]]);
   },
 });

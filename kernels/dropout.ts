@@ -26,12 +26,14 @@ export const dropoutKernel = defineKernel({
   },
   fast({ x, y }, { count, seed, offset, threshold, scale }) {
     const start = hash32(seed); // what the hash holds once it has taken the seed in
+    const bits = new Int32Array(y.buffer, y.byteOffset, count);
     for (let i = 0; i < count; i++) {
       let hash = start ^ (offset + i);
       hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
       hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
       hash = (hash ^ (hash >>> 16)) + 0x9e3779b9;
-      y[i] = (hash >>> 8) < threshold ? 0 : x[i] * scale;
+      y[i] = x[i] * scale;
+      bits[i] &= -Number((hash >>> 8) >= threshold); // all bits, or none: chance cannot be predicted, so no branch
     }
   },
 });

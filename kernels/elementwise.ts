@@ -21,6 +21,9 @@ export const addInPlaceKernel = defineKernel({
   cpu({ x, y }, { count }) {
     for (let i = 0; i < count; i++) y[i] += x[i];
   },
+  fast({ x, y }, { count }, engine) {
+    engine.loop("axpy", count, [x.byteOffset, y.byteOffset, 1]);
+  },
 });
 
 /** `y = factor · x`, both [count]. */
@@ -34,6 +37,9 @@ export const scaleKernel = defineKernel({
   workgroups: ({ count }) => linearGrid(count, WORKGROUP),
   cpu({ x, y }, { count, factor }) {
     for (let i = 0; i < count; i++) y[i] = factor * x[i];
+  },
+  fast({ x, y }, { count, factor }, engine) {
+    engine.loop("scale", count, [x.byteOffset, y.byteOffset, factor]);
   },
 });
 

@@ -1,6 +1,7 @@
 // This module is browser compatible.
 /** The pointwise half of an LSTM step; the products that fill `gates` are matmul's. */
 
+import { address } from "./address.ts";
 import { defineKernel, linearGrid } from "./kernel.ts";
 import wgsl from "./lstm_cell.wgsl" with { type: "text" };
 import backwardWgsl from "./lstm_cell_backward.wgsl" with { type: "text" };
@@ -47,6 +48,10 @@ export const lstmCellKernel = defineKernel({
       }
     }
   },
+  fast({ gates, cell, h }, { B, H, gates_offset, c_in_offset, c_out_offset, h_offset }, engine) {
+    const state = [address(cell, c_in_offset), address(cell, c_out_offset), address(h, h_offset)];
+    engine.loop("lstm_cell", B, [address(gates, gates_offset), ...state, H]);
+  },
 });
 
 /** Gradient of {@linkcode lstmCellKernel}; see `lstm_cell_backward.wgsl`. */
@@ -77,5 +82,14 @@ export const lstmCellBackwardKernel = defineKernel({
         d_c[index] = dC * f;
       }
     }
+  },
+  fast({ cell, d_h, gates, d_c }, { B, H, gates_offset, c_in_offset, c_out_offset, h_offset }, engine) {
+    const state = [
+      address(cell, c_in_offset),
+      address(cell, c_out_offset),
+      address(d_h, h_offset),
+      address(d_c),
+    ];
+    engine.loop("lstm_cell_backward", B, [address(gates, gates_offset), ...state, H]);
   },
 });

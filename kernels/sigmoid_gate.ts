@@ -1,4 +1,5 @@
 // This module is browser compatible.
+import { address } from "./address.ts";
 import { defineKernel, linearGrid } from "./kernel.ts";
 import wgsl from "./sigmoid_gate.wgsl" with { type: "text" };
 import backwardWgsl from "./sigmoid_gate_backward.wgsl" with { type: "text" };
@@ -16,6 +17,9 @@ export const sigmoidGateKernel = defineKernel({
   workgroups: ({ count }) => linearGrid(count, WORKGROUP),
   cpu({ logits, x, gated }, { count, offset }) {
     for (let i = offset; i < offset + count; i++) gated[i] = x[i] / (1 + Math.exp(-logits[i]));
+  },
+  fast({ logits, x, gated }, { count, offset }, engine) {
+    engine.loop("sigmoid_gate", count, [logits, x, gated].map((array) => address(array, offset)));
   },
 });
 
@@ -35,5 +39,12 @@ export const sigmoidGateBackwardKernel = defineKernel({
       d_logits[i] = dGated * x[i] * gate * (1 - gate);
       d_x[i] = dGated * gate;
     }
+  },
+  fast({ logits, x, d_logits, d_x }, { count, offset }, engine) {
+    engine.loop(
+      "sigmoid_gate_backward",
+      count,
+      [logits, x, d_logits, d_x].map((array) => address(array, offset)),
+    );
   },
 });

@@ -1,4 +1,5 @@
 // This module is browser compatible.
+import { address } from "./address.ts";
 import { defineKernel, linearGrid } from "./kernel.ts";
 import wgsl from "./softmax.wgsl" with { type: "text" };
 import backwardWgsl from "./softmax_backward.wgsl" with { type: "text" };
@@ -28,6 +29,12 @@ export const softmaxKernel = defineKernel({
       }
     }
   },
+  fast(buffers, params, engine) {
+    if (params.inner !== 1) return softmaxKernel.cpu(buffers, params); // only rows are hot
+    const { outer, size, x_offset, y_offset, logarithm } = params;
+    const addresses = [address(buffers.x, x_offset), address(buffers.y, y_offset)];
+    engine.loop("softmax", outer, [...addresses, size, logarithm]);
+  },
 });
 
 /** Gradient of {@linkcode softmaxKernel} from its output. */
@@ -53,5 +60,11 @@ export const softmaxBackwardKernel = defineKernel({
         d_x[at] = logarithm ? d_y[at] - Math.exp(out) * sum : out * (d_y[at] - sum);
       }
     }
+  },
+  fast(buffers, params, engine) {
+    if (params.inner !== 1) return softmaxBackwardKernel.cpu(buffers, params);
+    const { outer, size, y_offset, logarithm } = params;
+    const addresses = [address(buffers.y, y_offset), address(buffers.d_y), address(buffers.d_x)];
+    engine.loop("softmax_backward", outer, [...addresses, size, logarithm]);
   },
 });

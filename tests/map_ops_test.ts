@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { valueAndGrad } from "../lib/autograd.ts";
+import { CpuBackend, openCpu } from "../lib/backend/cpu.ts";
 import {
   adaptiveAvgPool2d,
+  add,
   avgPool2d,
   batchNorm,
   conv2d,
@@ -12,12 +14,15 @@ import {
   globalAvgPool,
   interpolate,
   maxPool2d,
+  mean,
   normaliseImages,
+  square,
   sum,
+  tanh,
 } from "../lib/ops/mod.ts";
-import { uniformAt } from "../lib/random.ts";
+import { Random, uniformAt } from "../lib/random.ts";
 import { scope } from "../lib/scope.ts";
-import { type Tensor, tensor } from "../lib/tensor.ts";
+import { sizeOf, type Tensor, tensor } from "../lib/tensor.ts";
 import { checkOp, compare, named, onAll, type Op, refuses } from "./check_op.ts";
 import { backends } from "./devices.ts";
 
@@ -151,6 +156,37 @@ describe("conv2d()", () => {
       () => conv2d(named("x", 1, 2, 8, 3), named("weight", 3, 3, 3, 8)),
       /its 2 rows or columns with padding 0 are fewer than the kernel's 3/,
     );
+  });
+});
+
+describe("threads of the CPU", () => {
+  it("do not change a bit, and large maps are right", async () => {
+    const shape = [6, 33, 31, 37]; // large enough to be split between threads
+    const C = shape[3];
+    const block: Op = (x, weight, bias) => {
+      const y = normalise({ training: true, relu: true })(x, weight, bias);
+      return maxPool2d(add(y, tanh(x)), { kernel: 3, stride: 2, padding: 1 });
+    };
+    const random = new Random(1);
+    const data = [shape, [C], [C]].map((shape) =>
+      Array.from({ length: sizeOf(shape) }, () => random.normal())
+    );
+    const alone = await openCpu({ threads: 1 });
+    const [exact, one, ...others] = await Promise.all([new CpuBackend(), alone, ...backends].map(
+      async (backend) => {
+        const inputs = data.map((numbers, i) => tensor(backend, numbers, { shape: i ? [C] : shape }));
+        const { value, grads } = valueAndGrad(inputs, () => mean(square(block(...inputs))));
+        const outcome = await Promise.all([value, ...grads].map((tensor) => tensor.read()));
+        for (const used of [...inputs, value, ...grads]) used.dispose();
+        return { backend, outcome };
+      },
+    ));
+    for (const { backend, outcome } of [one, ...others]) {
+      const what = `on ${backend.description}`;
+      if (backend.name === "cpu") assert.deepEqual(outcome, one.outcome, what);
+      outcome.forEach((got, i) => compare(got, exact.outcome[i], { what, tolerance: 1e-4 }));
+    }
+    alone.close();
   });
 });
 

@@ -15,6 +15,10 @@ const LONGEST_PIECE = 640;
 const BLOCK_A_FLOATS = 96 << 10;
 /** Floats of B packed at once. */
 export const BLOCK_B_FLOATS = 96 << 10;
+/** Most rows of A for which B is not packed; and how much of B, then, is passed over at a time. */
+const MOST_DIRECT_ROWS = 32;
+const DIRECT_COLUMNS = 1024;
+const DIRECT_FLOATS = 64 << 10;
 /** Shortest K for which adding up the lanes of dot products costs less than packing B. */
 const SHORTEST_DOT = 48;
 /** Tasks for each thread: enough that a thread which the system holds up does not hold up the others. */
@@ -107,10 +111,16 @@ function planDot(v: Values, tasks: number): void {
   v.tasksN = ceilDiv(v.N, v.blockN);
 }
 
-/** Tiles over panels of B: packed, unless so few rows of A use each panel that packing would cost more. */
+/** Tiles over panels of B, packed; or over strips of it as it lies, where few rows of A share each panel. */
 function planPanels(v: Values, tasks: number): void {
+  if (v.bForm === B_ROWS && !v.aTransposed && v.M <= MOST_DIRECT_ROWS) {
+    v.bForm = B_DIRECT;
+    v.blockN = evenBlock(v.N, Math.min(DIRECT_COLUMNS, v.N / tasks), 48);
+    v.tasksN = ceilDiv(v.N, v.blockN);
+    v.blockK = 4;
+    return;
+  }
   v.blockK = v.K === 0 ? 1 : evenBlock(v.K, LONGEST_PIECE, 4);
-  if (v.bForm === B_ROWS && v.M <= 6) v.bForm = B_DIRECT;
   v.blockM = evenBlock(v.M, BLOCK_A_FLOATS / v.blockK, 12);
   v.tasksM = ceilDiv(v.M, v.blockM);
   v.blockN = evenBlock(v.N, Math.min(BLOCK_B_FLOATS / v.blockK, v.N / (tasks / v.tasksM)), 16);

@@ -7,7 +7,7 @@ import { defineDotTile, DOT_ROWS, dotColumns } from "./dot_kernel.ts";
 import { ADD_TO_C } from "./micro_kernel.ts";
 import { definePackColumns, definePackRows, definePackTransposed } from "./pack.ts";
 import { AREA_A, AREA_B, PACKED_PIECE, PACKED_SERIAL, TILE, ZERO_TABLE } from "./scratch.ts";
-import { A_PACKED, A_ROWS, type Tiles } from "./tiles.ts";
+import { A_PACKED, A_ROWS, STRIP_COLUMNS, type Tiles } from "./tiles.ts";
 import { I32 } from "./values.ts";
 
 /**
@@ -105,7 +105,13 @@ export function defineGemmJob(module: ModuleBuilder, tiles: Tiles): Callee {
         });
         f.if(g.aTransposed, () => f.call(packColumns, { a, aRow: g.aRow, k, rows, to: areaA }));
         const from = f.i32(a.where(g.aTransposed.not(), areaA));
-        f.for(0, columns, 8, (j) => {
+        const done = f.i32(0);
+        f.if(g.bForm.not(), () => {
+          f.set(done, columns.div(STRIP_COLUMNS).mul(STRIP_COLUMNS));
+          const whole = { a: from, aRow: g.aRow, b, bRow: g.bRow, c, cRow: g.cRow, rows, columns: done };
+          f.call(tiles.strips, { ...whole, k, bias, flags });
+        });
+        f.for(done, columns, 8, (j) => {
           const wide = f.i32(columns.sub(j));
           f.set(wide, wide.min(8));
           const panel = f.i32(areaB.add(j.mul(k).shl(2)));

@@ -103,6 +103,21 @@ export function eachElement(
   });
 }
 
+/** Moves pointers to item `first`, runs `body` for each item, and moves them on by their `bytes` after it. */
+export function eachRow(
+  f: FunctionBuilder,
+  range: LoopRange,
+  pointers: readonly { readonly at: I32; readonly bytes: I32 | number }[],
+  body: () => void,
+): void {
+  for (const { at, bytes } of pointers) f.step(at, range.first.mul(bytes));
+  f.while(range.count, () => {
+    body();
+    for (const { at, bytes } of pointers) f.step(at, bytes);
+    f.step(range.count, -1);
+  });
+}
+
 const FIRST_LANE = F32x4.of(0).eq(0).shuffle(F32x4.of(0), [0, 4, 4, 4]);
 
 /** The sum of the four lanes, in a fixed order. */

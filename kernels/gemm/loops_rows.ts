@@ -2,24 +2,9 @@
 /** Loops over rows: softmax and cross entropy. An item is a row; addresses are in bytes. */
 
 import { floats, type FunctionBuilder, integers } from "./assembler.ts";
-import { eachElement, type Lanes, type LoopSet, sumOfLanes } from "./loop_builder.ts";
+import { eachElement, eachRow, type Lanes, type LoopSet, sumOfLanes } from "./loop_builder.ts";
 import { exp, log } from "./math.ts";
 import { F32x4, type I32 } from "./values.ts";
-
-/** Runs `body` for each of `count` rows; `bytes` is the length of a row of each pointer, which move on with it. */
-function eachRow(
-  f: FunctionBuilder,
-  range: { first: I32; count: I32 },
-  pointers: readonly { at: I32; bytes: I32 | number }[],
-  body: () => void,
-): void {
-  for (const { at, bytes } of pointers) f.step(at, range.first.mul(bytes));
-  f.while(range.count, () => {
-    body();
-    for (const { at, bytes } of pointers) f.step(at, bytes);
-    f.step(range.count, -1);
-  });
-}
 
 /** Walks copies of the pointers over a row. */
 function walk(

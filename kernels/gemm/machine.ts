@@ -7,17 +7,21 @@ import type { NumberArray } from "../kernel.ts";
 export interface Machine {
   /** Threads that compute, this one included. */
   readonly threads: number;
-  /** Rows of a full tile: 6 with relaxed SIMD, else 4. */
-  readonly tileRows: number;
   /** A number that no other job has. */
   nextSerial(): number;
   /**
    * Runs tasks 0 to `tasks` of a job and returns when all are done.
    *
-   * @param values The job's integer slots in order, each taken modulo 2³².
+   * @param values The job's slots in order: integers, taken modulo 2³², but for those that `floats` marks.
    * @param alone Keeps the work on this thread, where handing it over would cost more than it gains.
    */
-  run(job: string, values: readonly number[], tasks: number, alone?: boolean): void;
+  run(
+    job: string,
+    values: readonly number[],
+    tasks: number,
+    alone?: boolean,
+    floats?: readonly boolean[],
+  ): void;
 }
 
 /**

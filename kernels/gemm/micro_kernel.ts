@@ -39,7 +39,7 @@ export function storeRow(
   }
 }
 
-/** The body of a tile: `a` gives the address of row i's element. */
+/** The body of a tile: `a` gives row i's element. What there is less of, rows or vectors, waits in registers. */
 function product(
   f: FunctionBuilder,
   sums: F32x4[][],
@@ -47,6 +47,14 @@ function product(
   a: (row: number) => F32x4,
   offset = 0,
 ): void {
+  if (sums.length < sums[0].length) {
+    const elements = sums.map((_, i) => f.v128(a(i)));
+    for (const j of sums[0].keys()) {
+      const column = f.v128(b.loadVector(offset + 16 * j));
+      for (const [i, row] of sums.entries()) f.set(row[j], f.madd(elements[i], column, row[j]));
+    }
+    return;
+  }
   const columns = sums[0].map((_, j) => f.v128(b.loadVector(offset + 16 * j)));
   for (const [i, row] of sums.entries()) {
     const element = f.v128(a(i));
@@ -54,16 +62,24 @@ function product(
   }
 }
 
-function zeros(f: FunctionBuilder, rows: number): F32x4[][] {
-  return Array.from({ length: rows }, () => [f.v128(), f.v128()]);
+function zeros(f: FunctionBuilder, rows: number, vectors = TILE_COLUMNS / 4): F32x4[][] {
+  return Array.from({ length: rows }, () => Array.from({ length: vectors }, () => f.v128()));
 }
 
 const ROW_TILE = integers("a", "aRow", "b", "bRow", "c", "cRow", "k", "bias", "flags");
 
-/** A tile whose rows of A run along memory (A stored [M, K]); `aRow`, `bRow`, `cRow` are bytes from row to row. */
-export function defineRowTile(module: ModuleBuilder, rows: number): Callee<keyof typeof ROW_TILE> {
+/**
+ * A tile whose rows of A run along memory (A stored [M, K]); `aRow`, `bRow`, `cRow` are bytes from row to row.
+ *
+ * It is four columns wide for each of `vectors`, 8 columns unless said otherwise.
+ */
+export function defineRowTile(
+  module: ModuleBuilder,
+  rows: number,
+  vectors?: number,
+): Callee<keyof typeof ROW_TILE> {
   return module.define(ROW_TILE, (f, { a, aRow, b, bRow, c, cRow, k, bias, flags }) => {
-    const sums = zeros(f, rows);
+    const sums = zeros(f, rows, vectors);
     const at = [a];
     for (let i = 1; i < rows; i++) at.push(f.i32(at[i - 1].add(aRow)));
     f.while(k.ge(4), () => {

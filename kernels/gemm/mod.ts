@@ -4,6 +4,7 @@
 import { conv2d, conv2dBackwardInput, conv2dBackwardWeight } from "./conv.ts";
 import type { CpuEngine, GemmArguments } from "./engine.ts";
 import { gemm } from "./gemm.ts";
+import { runLoop } from "./loops.ts";
 import { buildModule, hasRelaxedSimd } from "./module.ts";
 import { Pool, reservedBytes } from "./pool.ts";
 
@@ -50,7 +51,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<CpuEngine
   const maximumPages = Math.min(65536, Math.floor(maximumMegabytes * 2 ** 20 / PAGE));
   const initial = heapStart / PAGE;
   const memory = new WebAssembly.Memory({ initial, maximum: maximumPages, shared });
-  const pool = new Pool(buildModule({ relaxed, shared, maximumPages }), memory);
+  const module = buildModule({ relaxed, shared, maximumPages });
+  const pool = new Pool(module, memory);
   let problem = "";
   try {
     await pool.start(threads - 1);
@@ -60,9 +62,6 @@ export async function openEngine(options: EngineOptions = {}): Promise<CpuEngine
   }
   const kind = relaxed ? "relaxed SIMD 6×8" : "SIMD 4×8";
   const description = `${kind}, ${pool.threads} ${pool.threads === 1 ? "thread" : "threads"}${problem}`;
-  const todo = (): never => {
-    throw new Error("Cannot run the loop: not built yet");
-  };
   return {
     memory,
     get threads() {
@@ -92,7 +91,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<CpuEngine
     conv2d: (buffers, shape, options) => conv2d(pool, buffers, shape, options),
     conv2dBackwardInput: (buffers, shape) => conv2dBackwardInput(pool, buffers, shape),
     conv2dBackwardWeight: (buffers, shape) => conv2dBackwardWeight(pool, buffers, shape),
-    loop: todo,
+    loop: (name, count, args, grain = 1) => runLoop(pool, module.loops, { name, count, args, grain }),
     close: () => pool.close(),
   };
 }

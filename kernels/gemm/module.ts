@@ -4,6 +4,8 @@
 import { ModuleBuilder } from "./assembler.ts";
 import { defineConvJob, defineConvWeightJob } from "./conv_jobs.ts";
 import { defineDotJob, defineGemmJob } from "./gemm_jobs.ts";
+import type { LoopShape } from "./loop_builder.ts";
+import { defineLoops } from "./loops.ts";
 import { definePool } from "./pool_jobs.ts";
 import { defineTiles } from "./tiles.ts";
 
@@ -12,8 +14,8 @@ export interface EngineModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Table entries by job name. */
   readonly entries: ReadonlyMap<string, number>;
-  /** Rows of a full tile. */
-  readonly tileRows: number;
+  /** Loops by name. */
+  readonly loops: ReadonlyMap<string, LoopShape>;
 }
 
 /** Emits the module. */
@@ -26,8 +28,9 @@ export function buildModule(
   module.job("dot", defineDotJob(module));
   module.job("conv", defineConvJob(module, tiles));
   module.job("conv_weight", defineConvWeightJob(module, tiles));
+  const loops = defineLoops(module);
   definePool(module);
-  return { bytes: module.bytes(options), entries: module.entries, tileRows: tiles.full };
+  return { bytes: module.bytes(options), entries: module.entries, loops };
 }
 
 /** Whether this machine's WebAssembly has the relaxed multiply-add. */

@@ -34,21 +34,27 @@ export function definePackRows(module: ModuleBuilder): PackB {
     const from = f.i32();
     const left = f.i32();
     const at = f.i32();
-    f.while(columns.ge(8), () => {
-      f.set(from, b);
-      f.set(left, k);
-      f.set(at, to);
-      f.while(left, () => {
-        f.store(at, from.loadVector());
-        f.store(at, from.loadVector(16), 16);
-        f.step(from, bRow);
-        f.step(at, PANEL_BYTES);
-        f.step(left, -1);
+    const other = f.i32();
+    for (const panels of [2, 1]) { // Two at a time read whole cache lines.
+      f.while(columns.ge(8 * panels), () => {
+        f.set(from, b);
+        f.set(left, k);
+        f.set(at, to);
+        f.set(other, to.add(panel));
+        f.while(left, () => {
+          for (const [index, panelAt] of [at, other].slice(0, panels).entries()) {
+            f.store(panelAt, from.loadVector(32 * index));
+            f.store(panelAt, from.loadVector(32 * index + 16), 16);
+            f.step(panelAt, PANEL_BYTES);
+          }
+          f.step(from, bRow);
+          f.step(left, -1);
+        });
+        f.step(b, panels * PANEL_BYTES);
+        f.step(to, panel.mul(panels));
+        f.step(columns, -8 * panels);
       });
-      f.step(b, PANEL_BYTES);
-      f.step(to, panel);
-      f.step(columns, -8);
-    });
+    }
     f.if(columns, () => {
       f.set(left, k);
       f.while(left, () => {

@@ -15,6 +15,8 @@ export function reservedBytes(threads: number): number {
   return SCRATCH + threads * SCRATCH_BYTES;
 }
 
+const NO_FLOATS: readonly boolean[] = [];
+
 /** The functions that `pool_jobs.ts` exports. */
 interface PoolExports {
   alone(entry: number, args: number, scratch: number, first: number, last: number): void;
@@ -24,7 +26,6 @@ interface PoolExports {
 
 /** Jobs on this thread and, once {@linkcode Pool.start} has succeeded, on workers. */
 export class Pool implements Machine {
-  readonly tileRows: number;
   readonly #memory: WebAssembly.Memory;
   readonly #entries: ReadonlyMap<string, number>;
   readonly #compiled: WebAssembly.Module;
@@ -39,7 +40,6 @@ export class Pool implements Machine {
   constructor(module: EngineModule, memory: WebAssembly.Memory) {
     this.#memory = memory;
     this.#entries = module.entries;
-    this.tileRows = module.tileRows;
     this.#compiled = new WebAssembly.Module(module.bytes);
     const instance = new WebAssembly.Instance(this.#compiled, { env: { memory } });
     // The module is ours: `definePool` exports exactly these.
@@ -92,14 +92,23 @@ export class Pool implements Machine {
     }
   }
 
-  run(job: string, values: readonly number[], tasks: number, alone = false): void {
+  run(
+    job: string,
+    values: readonly number[],
+    tasks: number,
+    alone = false,
+    floats: readonly boolean[] = NO_FLOATS,
+  ): void {
     const entry = this.#entries.get(job);
     if (entry === undefined) throw new RangeError(`Cannot run "${job}": the engine has no such job`);
     if (this.#broken) throw new Error(`Cannot run "${job}": ${this.#broken}`);
     if (tasks <= 0) return;
     this.#refresh();
     const integers = this.#integers;
-    for (let slot = 0; slot < values.length; slot++) integers[ARGUMENTS / 4 + slot] = values[slot];
+    for (let slot = 0; slot < values.length; slot++) {
+      const words = floats[slot] ? this.#floats : integers;
+      words[ARGUMENTS / 4 + slot] = values[slot];
+    }
     if (alone || tasks === 1 || this.#wanted === 0) {
       this.#exports.alone(entry, ARGUMENTS, SCRATCH, 0, tasks);
     } else this.#share(job, entry, tasks);

@@ -12,7 +12,7 @@ import {
   tileRows,
 } from "./micro_kernel.ts";
 import { nextTileRows } from "./pack.ts";
-import { F32, type I32 } from "./values.ts";
+import { F32, I32 } from "./values.ts";
 
 /** Kinds of A: its rows run along memory, its columns do, or it is packed. */
 export const A_ROWS = 0;
@@ -24,10 +24,14 @@ const PANEL = integers(
   ...["tile", "kind", "table", "segments", "a", "aRow", "b", "bRow"] as const,
   ...["c", "cRow", "rows", "columns", "k", "bias", "flags"] as const,
 );
+const STRIPS = integers("a", "aRow", "b", "bRow", "c", "cRow", "rows", "columns", "k", "bias", "flags");
 const PIXELS = integers(
   ...["tile", "tilePlaces", "patches", "a", "aSegment", "b", "places", "c"] as const,
   ...["rows", "columns", "segments", "run", "bias", "flags"] as const,
 );
+
+/** Columns of the narrowest wide tile: those of a cache line. */
+export const STRIP_COLUMNS = 16;
 
 /** What {@linkcode defineTiles} defines. */
 export interface Tiles {
@@ -40,6 +44,11 @@ export interface Tiles {
    * `segments` and `k` are those of `defineColumnTile`; otherwise one segment and a table of 0.
    */
   readonly panel: Callee<keyof typeof PANEL>;
+  /**
+   * Covers `rows` rows and `columns` (a multiple of {@linkcode STRIP_COLUMNS}) columns with wide tiles that read a
+   * cache line of B at a time, as it lies: for so few rows that packing B would cost more.
+   */
+  readonly strips: Callee<keyof typeof STRIPS>;
   /** Covers `rows` pixels the same way. `tilePlaces` is room for the places of a tile computed aside. */
   readonly pixels: Callee<keyof typeof PIXELS>;
 }
@@ -69,6 +78,44 @@ function callFor<Name extends string>(
   const last = tiles.length;
   const lower = last > 1 ? () => callFor(f, tiles.slice(0, -1), rows, args) : undefined;
   f.if(rows.eq(last), () => f.call(tiles[last - 1], args), lower);
+}
+
+/** Defines {@linkcode Tiles.strips}. */
+function defineStrips(module: ModuleBuilder): Callee<keyof typeof STRIPS> {
+  const most = module.relaxed ? 3 : 2; // rows that 16 columns leave registers for
+  const tiles = Array.from({ length: most }, (_, index) => defineRowTile(module, index + 1, 4));
+  const single = defineRowTile(module, 1, 12);
+  return module.define(STRIPS, (f, p) => {
+    const { a, aRow, b, bRow, c, cRow, rows, columns, k, bias, flags } = p;
+    const next = (width: number) => {
+      f.step(b, 4 * width);
+      f.step(c, 4 * width);
+      f.set(bias, bias.add(4 * width).where(bias, 0));
+      f.step(columns, -width);
+    };
+    f.if(rows.eq(1), () => {
+      f.while(columns.ge(48), () => {
+        f.call(single, { a, aRow, b, bRow, c, cRow, k, bias, flags });
+        next(48);
+      });
+    });
+    const [at, to, left] = [f.i32(), f.i32(), f.i32()];
+    f.while(columns, () => {
+      f.set(at, a);
+      f.set(to, c);
+      f.set(left, rows);
+      f.while(left, () => {
+        const full = I32.of(most);
+        const take = f.i32(left.where(left.lt(most + 1), full));
+        if (most === 3) f.set(take, I32.of(2).where(left.eq(4), take)); // 2 and 2 rather than 3 and 1
+        callFor(f, tiles, take, { a: at, aRow, b, bRow, c: to, cRow, k, bias, flags });
+        f.step(at, take.mul(aRow));
+        f.step(to, take.mul(cRow));
+        f.set(left, left.sub(take));
+      });
+      next(STRIP_COLUMNS);
+    });
+  });
 }
 
 /** Defines the tiles of a module. */
@@ -145,5 +192,5 @@ export function defineTiles(module: ModuleBuilder): Tiles {
       f.set(rows, rows.sub(take));
     });
   });
-  return { full, panel, pixels };
+  return { full, panel, strips: defineStrips(module), pixels };
 }

@@ -9,7 +9,7 @@
 /** Colours of objects, far apart in hue. */
 export const COLOURS = ["red", "orange", "yellow", "green", "blue", "purple"] as const;
 /** Outlines of objects. */
-export const SHAPES = ["circle", "square", "triangle", "star"] as const;
+export const SHAPES = ["ring", "square", "triangle", "star"] as const;
 /** Sizes of objects: a big one has about four times the area of a small one. */
 export const SIZES = ["small", "big"] as const;
 /** Where the first of two objects is, seen from the second. */

@@ -29,9 +29,12 @@ const NOISE = 5;
 const RIM = 0.016;
 const RIM_SHADE = 0.68;
 
+/** Half the breadth of a ring's band, as a part of its radius. */
+const BAND = 0.25;
+
 /** Corners on the unit circle, clockwise from the top; a star's inner corners lie nearer to the centre. */
 const CORNERS: Readonly<Record<Shape, readonly (readonly [x: number, y: number])[]>> = {
-  circle: [],
+  ring: [],
   square: corners(4, Math.PI / 4),
   triangle: corners(3, 0),
   star: corners(10, 0).map(([x, y], i) => i % 2 ? [x * 0.46, y * 0.46] : [x, y]),
@@ -61,8 +64,8 @@ function tinted(paint: Rgb, random: Random): Rgb {
 
 function paintObject({ width, data }: Pixels, object: SceneObject, paint: Rgb): void {
   const radius = object.radius * width;
-  const distance = object.shape === "circle"
-    ? (x: number, y: number) => Math.hypot(x, y) - radius
+  const distance = object.shape === "ring"
+    ? (x: number, y: number) => Math.abs(Math.hypot(x, y) - (1 - BAND) * radius) - BAND * radius
     : distanceToPolygon(turn(CORNERS[object.shape], object.angle, radius));
   const centreX = object.x * width;
   const centreY = object.y * width;

@@ -39,13 +39,13 @@ const HELD_OUT_ONE_IN = 8;
 const RADIUS: Readonly<Record<Size, number>> = { small: 0.13, big: 0.2 };
 /** Radius relative to that, so that shapes of one size look equally large. */
 const RADIUS_OF_SHAPE: Readonly<Record<Shape, number>> = {
-  circle: 0.8,
+  ring: 0.92,
   square: 1,
   triangle: 1.06,
   star: 1.08,
 };
 /** An outline is turned by this much at most, in radians: a square's sides stay nearly level. */
-const TURN = 0.06;
+const TURN = 0.1;
 /** Free border of the picture, and least gap between two objects along their axis. */
 const MARGIN = 0.02;
 const GAP = 0.05;

@@ -10,15 +10,16 @@ export function runFiles(dir: string) {
   return {
     model: `${dir}/model.safetensors`,
     checkpoint: `${dir}/checkpoint.safetensors`,
+    /** There between two moments of {@linkcode saveCheckpoint}: newer than `previous`. */
+    next: `${dir}/checkpoint.safetensors.next`,
     previous: `${dir}/checkpoint.previous.safetensors`,
     metrics: `${dir}/metrics.jsonl`,
   };
 }
 
-/** Writes a checkpoint; the one before is kept beside it. At every moment one of the two is whole. */
+/** Writes a checkpoint; the one before is kept beside it. At every moment one of them is whole. */
 export async function saveCheckpoint(dir: string, file: SafetensorsFile): Promise<void> {
-  const { checkpoint, previous } = runFiles(dir);
-  const next = `${checkpoint}.next`;
+  const { checkpoint, next, previous } = runFiles(dir);
   await writeSafetensors(next, file);
   if (await exists(checkpoint)) await Deno.rename(checkpoint, previous);
   await Deno.rename(next, checkpoint);
@@ -41,9 +42,9 @@ export async function loadCheckpoint(
   dir: string,
   warn: (message: string) => void,
 ): Promise<FoundCheckpoint | undefined> {
-  const { checkpoint, previous } = runFiles(dir);
+  const { checkpoint, next, previous } = runFiles(dir);
   let damage: SyntaxError | undefined;
-  for (const path of [checkpoint, previous]) {
+  for (const path of [checkpoint, next, previous]) {
     if (!await exists(path)) continue;
     try {
       const file = await readSafetensors(path);
@@ -60,12 +61,12 @@ export async function loadCheckpoint(
 
 /** Whether a run has left checkpoints in a folder. */
 export async function hasCheckpoint(dir: string): Promise<boolean> {
-  const { checkpoint, previous } = runFiles(dir);
-  return await exists(checkpoint) || await exists(previous);
+  const { checkpoint, next, previous } = runFiles(dir);
+  return await exists(checkpoint) || await exists(next) || await exists(previous);
 }
 
 /** Removes a run's checkpoints and metrics; its model stays until a better one takes its place. */
 export async function removeRun(dir: string): Promise<void> {
-  const { checkpoint, previous, metrics } = runFiles(dir);
-  for (const path of [checkpoint, previous, metrics]) if (await exists(path)) await Deno.remove(path);
+  const { checkpoint, next, previous, metrics } = runFiles(dir);
+  for (const path of [checkpoint, next, previous, metrics]) if (await exists(path)) await Deno.remove(path);
 }

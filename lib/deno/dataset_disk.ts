@@ -171,6 +171,13 @@ async function imagesBeside(folder: string): Promise<string> {
 }
 
 function nothingFound(set: CaptionSet, images: string): RangeError {
+  if (set.images.length === 0) {
+    const found = set.report.problems.map(({ what, count: number }) => `${count(number)} ${what}`).join(", ");
+    return new RangeError(
+      `Cannot train: ${set.report.source} holds no picture with a caption (${found || "it is empty"}), ` +
+        `name another with --annotations`,
+    );
+  }
   const examples = set.images.slice(0, 3).map(({ fileName }) => fileName).join(", ");
   return new RangeError(
     `Cannot train: none of the ${

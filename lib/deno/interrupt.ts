@@ -13,13 +13,14 @@ export interface Interrupt {
 /** Longest time that a computation keeps signals waiting, in milliseconds. */
 const BREATH_MS = 100;
 
-/** Starts to watch. */
-export function watchInterrupt(): Interrupt {
+/** Starts to watch. `onFirst` is called at the first signal: it tells the person what will happen now. */
+export function watchInterrupt(onFirst: () => void = () => {}): Interrupt {
   let requested = false;
   let last = performance.now();
   const onSignal = () => {
     if (requested) Deno.exit(130);
     requested = true;
+    onFirst();
   };
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, onSignal);

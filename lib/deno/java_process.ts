@@ -37,6 +37,11 @@ export class JavaProcess implements AsyncDisposable {
         stderr: "piped",
       }).spawn();
     } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) {
+        throw new Error(
+          `Cannot run ${jar}: starting programs is not allowed, add --allow-run=${java} to the command`,
+        );
+      }
       if (!(error instanceof Deno.errors.NotFound)) throw error;
       throw new Error(`Cannot run ${jar}: found no "${java}", install a Java runtime (openjdk 8 or later)`);
     }
@@ -100,7 +105,7 @@ export class JavaProcess implements AsyncDisposable {
     const said = (telling.length > 0 ? telling : lines).slice(-LAST_WORDS).join("\n  ");
     const how = signal ? `was ended by ${signal}` : `ended with code ${code}`;
     const hint = /scriptEngine" is null/.test(said) // the JavaScript engine left Java with version 15
-      ? "\nthis program needs Java 8 to 14, name one with --java"
+      ? "\nthis program needs Java 8 to 14"
       : "";
     return new Error(`Cannot go on with ${this.#jar}: java ${how}, it said\n  ${said || "(nothing)"}${hint}`);
   }

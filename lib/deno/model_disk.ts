@@ -18,10 +18,15 @@ export async function readSafetensors(path: string, hint = "check the path"): Pr
   try {
     bytes = await Deno.readFile(path);
   } catch (error) {
-    const reason = error instanceof Deno.errors.NotFound ? `not found, ${hint}` : String(error);
-    throw new Error(`Cannot read ${path}: ${reason}`, { cause: error });
+    throw new Error(`Cannot read ${path}: ${whyUnreadable(error, hint)}`, { cause: error });
   }
   return parseSafetensors(bytes, path);
+}
+
+function whyUnreadable(error: unknown, hint: string): string {
+  if (error instanceof Deno.errors.NotFound) return `not found, ${hint}`;
+  if (error instanceof Deno.errors.IsADirectory) return "it is a folder, name the file in it";
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Writes a safetensors file: whole or not at all. */

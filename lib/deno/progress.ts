@@ -68,7 +68,6 @@ export function progressBar(options: ProgressOptions): ProgressBar {
       barsize: 20,
       barCompleteChar: "=",
       barIncompleteChar: " ",
-      hideCursor: true,
       fps: 8,
       etaBuffer: 2, // the rate and the time left are ours, in {text}
     }) as Bar;

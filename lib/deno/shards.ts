@@ -51,7 +51,8 @@ export interface ShardOptions {
   readonly signal?: AbortSignal;
 }
 
-const TRANSIENT: ReadonlySet<string> = new Set<PictureProblem>(["unreadable", "crashed"]);
+/** Not for ever: the disk, the machine or the limit may be to blame. */
+const TRANSIENT: ReadonlySet<string> = new Set<PictureProblem>(["unreadable", "crashed", "too large"]);
 
 /**
  * Packs the pictures that are not packed yet. Where all are, nothing is written.
@@ -111,7 +112,7 @@ async function pack(
     for await (const { pixels, error } of mapPictures(pool, wanted.map(({ path }) => path), preprocessing)) {
       const picture = wanted[next++];
       if (error) bad.push({ name: picture.name, reason: error.message });
-      // What may be the disk's or the machine's fault is not written down: the next run tries again.
+      // What is not the picture's own fault is not written down: the next run tries again.
       if (pixels) await writer.add(picture, pixels);
       else if (error instanceof PictureError && !TRANSIENT.has(error.problem)) {
         await writer.add(picture, error.message);

@@ -7,7 +7,7 @@ import { DECODERS, ENCODERS, type ModelConfig } from "../models/config.ts";
 import { modelConfig, type Preset, PRESET_NAMES, PRESETS } from "../train/presets.ts";
 import { SCHEDULES } from "../train/schedule.ts";
 import { TOKENIZER_NAMES } from "../text/tokenize.ts";
-import type { CommandDescription, OptionDefinitions, Options } from "./cli.ts";
+import { type CommandDescription, type OptionDefinitions, type Options, UsageError } from "./cli.ts";
 
 /** Flags of `train`. Those without a default take the preset's value. */
 export const TRAIN_OPTIONS = {
@@ -27,15 +27,16 @@ export const TRAIN_OPTIONS = {
   resume: { default: false, description: "go on from the checkpoint in --out" },
   fresh: { default: false, description: "start anew although --out holds a checkpoint, which is removed" },
   steps: { type: "integer", min: 1, description: "length of the run in steps; instead of --epochs" },
-  epochs: { type: "number", description: "length of the run in passes over the captions" },
+  epochs: { type: "number", min: 0.001, description: "length of the run in passes over the captions" },
   encoder: { choices: ENCODERS, description: "what looks at the picture" },
   decoder: { choices: DECODERS, description: "what writes: with attention, or with the mean feature alone" },
   size: {
     type: "integer",
     min: 8,
+    max: 1024,
     description: "width and height of the model's input in pixels, a multiple of 8",
   },
-  batch: { type: "integer", min: 1, description: "captions in a step" },
+  batch: { type: "integer", min: 1, max: 4096, description: "captions in a step" },
   minCount: { type: "integer", min: 1, description: "words seen less often become unknown" },
   captions: {
     choices: ["all", "first", "draw"],
@@ -53,15 +54,21 @@ export const TRAIN_OPTIONS = {
   learningRate: { type: "number", description: "highest step size of Adam" },
   schedule: { choices: SCHEDULES, description: "how the learning rate goes on after the warm-up" },
   warmup: { type: "integer", description: "steps in which it rises" },
-  clipNorm: { type: "number", description: "largest global norm of the gradients" },
+  clipNorm: { type: "number", min: 1e-6, description: "largest global norm of the gradients" },
   dropout: { type: "number", max: 0.95, description: "share of the hidden state set to 0 in training" },
   alphaC: { type: "number", description: "weight of the doubly stochastic attention term" },
-  embedding: { type: "integer", min: 1, description: "size of a word's vector" },
-  hidden: { type: "integer", min: 1, description: "size of the LSTM's state" },
-  attention: { type: "integer", min: 1, description: "size of the attention's inner layer" },
+  embedding: { type: "integer", min: 1, max: 16_384, description: "size of a word's vector" },
+  hidden: { type: "integer", min: 1, max: 16_384, description: "size of the LSTM's state" },
+  attention: { type: "integer", min: 1, max: 16_384, description: "size of the attention's inner layer" },
   logEvery: { default: 20, min: 1, max: 64, description: "steps between log lines" },
   validateEvery: { type: "integer", min: 1, description: "steps between validations (default: an epoch)" },
   checkpointEvery: { default: "500", description: "steps between checkpoints, or minutes: 10m" },
+  maxMegapixels: {
+    default: 100,
+    type: "number",
+    min: 0.001,
+    description: "larger photographs are left out, by their header",
+  },
   seed: { default: 1, description: "names all random numbers" },
   device: { default: "auto", choices: DEVICES, description: "what computes" },
   json: { default: false, description: "print the result as JSON on stdout" },
@@ -88,6 +95,7 @@ export interface TrainingPlan {
     readonly preprocessing: ModelConfig["preprocessing"];
     readonly minCount: number;
     readonly captions: "all" | "first";
+    readonly maxPixels: number;
   };
   /** For the BatchLoader. */
   readonly batches: {
@@ -97,8 +105,24 @@ export interface TrainingPlan {
   };
 }
 
-/** Fills what the flags leave open from the preset. */
+/**
+ * Fills what the flags leave open from the preset.
+ *
+ * @throws {UsageError} If two flags contradict each other, or the size is no multiple of 8.
+ */
 export function trainingPlan(options: Options<typeof TRAIN_OPTIONS>): TrainingPlan {
+  const { fresh, resume, steps, epochs, size } = options;
+  if (fresh && resume) {
+    throw new UsageError("Cannot start: --fresh and --resume exclude each other, give one");
+  }
+  if (steps !== undefined && epochs !== undefined) {
+    throw new UsageError("Cannot start: --steps and --epochs both set the length of the run, give one");
+  }
+  if (size !== undefined && size % 8 !== 0) {
+    throw new UsageError(
+      `Cannot read --size ${size}: expected a multiple of 8, such as ${8 * Math.round(size / 8)}`,
+    );
+  }
   const given = Object.fromEntries(
     Object.entries(options).filter(([key, value]) => key in PRESETS.default && value !== undefined),
   );
@@ -112,6 +136,7 @@ export function trainingPlan(options: Options<typeof TRAIN_OPTIONS>): TrainingPl
       preprocessing,
       minCount: preset.minCount,
       captions: preset.captions === "first" ? "first" : "all",
+      maxPixels: options.maxMegapixels * 1e6,
     },
     batches: { batchSize: preset.batch, seed: options.seed, captions: preset.captions },
   };

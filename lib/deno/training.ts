@@ -4,8 +4,11 @@
 import type { Split } from "../data/dataset.ts";
 import { captionPixels } from "../models/captioner.ts";
 import type { LoadedModel } from "../models/model_file.ts";
-import { hasCheckpoint, runFiles } from "./checkpoints.ts";
+import { exists } from "@std/fs/exists";
+import { type FoundCheckpoint, hasCheckpoint, loadCheckpoint, runFiles } from "./checkpoints.ts";
 import { UsageError } from "./cli.ts";
+import type { Interrupt } from "./interrupt.ts";
+import { type ProgressBar, progressBar } from "./progress.ts";
 
 /** Pictures whose captions are shown at each validation. */
 const SAMPLES = 3;
@@ -36,19 +39,71 @@ export function checkpointDue(every: string): (step: number) => boolean {
     );
   }
   if (unit !== "m") return (step) => step % amount === 0;
-  let last = performance.now();
+  let last: number | undefined;
   return () => {
+    last ??= performance.now(); // the first step was a moment ago
     if (performance.now() - last < amount * 60_000) return false;
     last = performance.now();
     return true;
   };
 }
 
-/** @throws {Error} If a folder holds an earlier run: it is never overwritten unasked. */
+/** @throws {Error} If a folder holds an earlier run or a model: neither is overwritten unasked. */
 export async function refuseOldRun(dir: string): Promise<void> {
-  if (!await hasCheckpoint(dir)) return;
+  const { checkpoint, model } = runFiles(dir);
+  const refuse = (path: string, ways: string) => {
+    throw new Error(
+      `Cannot start a run in ${dir}: ${path} is there, ${ways}--fresh to replace it, or choose another ` +
+        `folder with --out`,
+    );
+  };
+  if (await hasCheckpoint(dir)) refuse(checkpoint, "add --resume to go on with it, ");
+  if (await exists(model)) refuse(model, "add ");
+}
+
+/**
+ * The checkpoint that a run goes on from.
+ *
+ * @throws {Error} If there is none.
+ */
+export async function checkpointToResume(dir: string): Promise<FoundCheckpoint> {
+  const found = await loadCheckpoint(dir, (message) => console.error(message));
+  if (found) return found;
+  const { checkpoint } = runFiles(dir);
   throw new Error(
-    `Cannot start a run in ${dir}: ${runFiles(dir).checkpoint} is there, add --resume to go on with it, ` +
-      `--fresh to replace it, or choose another folder with --out`,
+    `Cannot resume: there is no ${checkpoint}, name the run's folder with --out, or leave out --resume`,
   );
+}
+
+/** Progress of packing: a bar that comes with the first picture, since later runs find all of them packed. */
+export function packingProgress() {
+  let bar: ProgressBar | undefined;
+  return {
+    onProgress(done: number, total: number, bad: number): void {
+      bar ??= progressBar({ label: "Packing", total, unit: "pictures" });
+      bar.update(done, bad > 0 ? `${bad} bad` : undefined);
+    },
+    onWait: () => console.error("another process is packing these pictures, waiting for it"),
+    done: () => bar?.done(),
+  };
+}
+
+/** Time after which a validation shows a bar, in milliseconds. */
+const SILENT_MS = 2000;
+
+/** Lets signals through while a split is validated, and shows a bar if that takes long. */
+export function validationProgress(interrupt: Interrupt) {
+  const started = performance.now();
+  let bar: ProgressBar | undefined;
+  return {
+    async onBatch(done: number, total: number): Promise<boolean> {
+      if (performance.now() - started > SILENT_MS) {
+        bar ??= progressBar({ label: "Validating", total, unit: "batches" });
+      }
+      bar?.update(done);
+      await interrupt.breathe();
+      return interrupt.requested;
+    },
+    done: () => bar?.done(),
+  };
 }

@@ -76,6 +76,8 @@ function reason(error: unknown): string {
     return `permission denied, choose a folder of yours (${error.message})`;
   }
   if (error instanceof Deno.errors.NotCapable) {
+    // the runtime guards /proc, /sys and the like beyond what --allow-write grants
+    if (error.message.includes("all access")) return "it belongs to the system, choose a folder of yours";
     return `${error.message.split(",")[0]}, run with --allow-write`;
   }
   if (/os error 28|No space left/.test(error.message)) return `the disk is full (${error.message})`;

@@ -63,7 +63,7 @@ export function sniff(bytes: Uint8Array, options: SniffOptions = {}): PictureHea
       `it has ${width} × ${height} = ${millions(width * height)} pixels, at most ${
         millions(maxPixels)
       } are allowed, ` +
-        "make it smaller or raise maxPixels",
+        "make it smaller or raise the limit with --max-megapixels",
     );
   }
   return { format, ...header };

@@ -114,6 +114,11 @@ export function lengths(captions: readonly (readonly string[])[]): Lengths {
   };
 }
 
+/** Whether a caption says a word twice in a row. */
+export function stutters(caption: readonly string[]): boolean {
+  return caption.some((word, i) => i > 0 && word === caption[i - 1]);
+}
+
 /** How often `captions` repeat words of their own. */
 export function repetition(captions: readonly (readonly string[])[]): Repetition {
   const shareOf = (repeats: (caption: readonly string[]) => boolean) =>
@@ -123,7 +128,7 @@ export function repetition(captions: readonly (readonly string[])[]): Repetition
     return new Set(found).size < found.length;
   };
   return {
-    stutter: shareOf((caption) => caption.some((word, i) => i > 0 && word === caption[i - 1])),
+    stutter: shareOf(stutters),
     repeatedPairs: shareOf(repeats(2)),
     repeatedThrees: shareOf(repeats(3)),
   };

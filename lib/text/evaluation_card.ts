@@ -3,6 +3,7 @@
 import { escapeXml } from "../data/plot_layout.ts";
 import { hash32 } from "../random.ts";
 import { captionStatistics, figures, lengthChart, pictureCard, scoreTable } from "./card_parts.ts";
+import { stutters } from "./diversity.ts";
 import type { ImageId } from "./encode_captions.ts";
 import type { Evaluation } from "./evaluate.ts";
 import { type ForeignScores, type ImageScores, imageScores } from "./evaluation_report.ts";
@@ -93,13 +94,7 @@ function failures(evaluation: Evaluation, images: readonly ImageScores[]): strin
   const kinds: [what: string, found: readonly ImageScores[]][] = [
     ["captions share no word with a reference", images.filter(({ Bleu_1 }) => Bleu_1 < 1e-6)],
     ["captions share no pair of words with a reference", images.filter(({ Bleu_2 }) => Bleu_2 < 1e-6)],
-    [
-      "captions say a word twice in a row",
-      images.filter(({ image_id }) => {
-        const tokens = words(image_id);
-        return tokens.some((word, i) => i > 0 && word === tokens[i - 1]);
-      }),
-    ],
+    ["captions say a word twice in a row", images.filter(({ image_id }) => stutters(words(image_id)))],
     ["captions hold an unknown word", images.filter(({ image_id }) => words(image_id).includes("<unk>"))],
     [
       "captions are shorter than half their reference",

@@ -24,7 +24,9 @@ export function tokenizePtb(caption: string): string[] {
     }
     PLAIN_RUN.lastIndex = at;
     if (PLAIN_RUN.test(text)) {
-      tokens.push(...text.slice(at, PLAIN_RUN.lastIndex).toLowerCase().match(/[a-z]+/g)!);
+      for (const word of text.slice(at, PLAIN_RUN.lastIndex).toLowerCase().match(/[a-z]+/g)!) {
+        tokens.push(word);
+      }
       at = PLAIN_RUN.lastIndex;
       continue;
     }

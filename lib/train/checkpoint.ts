@@ -12,6 +12,8 @@ export interface RunState {
   readonly step: number;
   /** Lowest validation loss so far; null before the first validation. */
   readonly best: number | null;
+  /** The last step after which the run was validated. Default: none is owed. */
+  readonly validated?: number;
 }
 
 /** The file of a run as it stands. */
@@ -36,7 +38,8 @@ export async function checkpointToFile(
  *
  * @param expected What the run is started with: data, words and recipe must be the checkpoint's.
  * @param name The file's name, for errors.
- * @throws {RangeError} If it is of other data, another vocabulary or another recipe: both sides are named.
+ * @throws {RangeError} If it is of other data, another vocabulary or another recipe: both sides are named. A longer
+ * run is another recipe only where the learning rate depends on the length.
  */
 export function resumeFrom(
   trainer: Trainer,
@@ -57,6 +60,7 @@ export function resumeFrom(
   }
   const [theirs, ours] = [{ ...found.config, ...found.recipe }, { ...expected.config, ...expected.recipe }];
   for (const [key, value] of Object.entries(ours)) {
+    if (key === "steps" && expected.recipe.schedule === "constant") continue; // no step depends on it
     const other = (theirs as Record<string, unknown>)[key];
     if (JSON.stringify(other) !== JSON.stringify(value)) {
       refuse(key, JSON.stringify(other), JSON.stringify(value));

@@ -11,11 +11,11 @@ const MOST_BAD_STEPS = 3;
 export interface RunHooks {
   /** Numbers of the steps since the last call. */
   log(readings: readonly Reading[], epoch: number): Promise<void>;
-  /** Time to validate; `epoch` is fractional. */
-  validate(step: number, epoch: number): Promise<void>;
-  /** Time to save. */
-  checkpoint(step: number): Promise<void>;
-  /** Called before every step: lets signals through. Returning true ends the run after this step's checkpoint. */
+  /** Time to validate; `epoch` is fractional. Returning false says that it was cut short: the run ends and owes it. */
+  validate(step: number, epoch: number): Promise<boolean | void>;
+  /** Time to save. Returns where, for the error of a run that diverges. */
+  checkpoint(step: number): Promise<string | void>;
+  /** Called between steps: lets signals through. Returning true ends the run with a checkpoint. */
   pause(): Promise<boolean>;
 }
 
@@ -29,12 +29,16 @@ export interface RunOptions {
   readonly validateEvery: number;
   /** Whether it is time for a checkpoint after this step. */
   readonly checkpointDue: (step: number) => boolean;
+  /** The last step after which a resumed run was validated. Default: all validations were made. */
+  readonly validated?: number;
+  /** The checkpoint that a resumed run goes on from, for errors. */
+  readonly resumedFrom?: string;
 }
 
 /** How a run ended. */
 export interface RunEnd {
   readonly step: number;
-  /** Whether all steps have been taken; otherwise it was interrupted. */
+  /** Whether all steps have been taken and validated; otherwise it was interrupted. */
   readonly complete: boolean;
 }
 
@@ -43,7 +47,8 @@ export interface RunEnd {
  *
  * Which batch the loader makes depends on its seed and the step alone: a resumed run sees what it would have seen.
  *
- * @throws {RangeError} After three steps in a row whose loss was not finite: with the step and the image ids.
+ * @throws {RangeError} After three steps in a row whose loss was not finite: with the step, the image ids and the
+ * last checkpoint.
  */
 export async function runTraining(
   trainer: Trainer,
@@ -51,39 +56,56 @@ export async function runTraining(
   options: RunOptions & { readonly hooks: RunHooks },
 ): Promise<RunEnd> {
   const { steps, logEvery, validateEvery, checkpointDue, hooks } = options;
-  const watch = new LossWatch();
+  const start = trainer.steps;
+  const watch = new LossWatch(options.resumedFrom);
   const epochOf = (step: number) => step / loader.stepsPerEpoch;
   const report = async () => {
+    if (trainer.unread === 0) return;
     const readings = await trainer.readings();
     watch.check(readings);
     await hooks.log(readings, epochOf(trainer.steps));
   };
-  const cursor = { epoch: Math.floor(epochOf(trainer.steps)), step: trainer.steps % loader.stepsPerEpoch };
-  if (trainer.steps >= steps) return { step: trainer.steps, complete: true };
-  for (const batch of loader.from(cursor)) {
-    const stop = await hooks.pause();
-    watch.expect(trainer.steps + 1, batch);
-    trainer.step(batch);
+  const validationDue = (step: number) => step > 0 && (step === steps || step % validateEvery === 0);
+  const batches = loader.from({ epoch: Math.floor(epochOf(start)), step: start % loader.stepsPerEpoch });
+  let owed = validationDue(start) && (options.validated ?? start) !== start;
+  let unsaved = start === 0;
+  for (;;) {
     const step = trainer.steps;
-    const last = stop || step === steps;
+    const last = step >= steps;
     if (last || step % logEvery === 0) await report();
-    if (!stop && (last || step % validateEvery === 0)) {
-      if (trainer.unread > 0) await report();
-      await hooks.validate(step, epochOf(step));
+    if (owed) {
+      await report();
+      owed = await hooks.validate(step, epochOf(step)) === false;
+      unsaved = true;
     }
-    if (last || checkpointDue(step)) {
-      if (trainer.unread > 0) await report(); // never save behind a loss that nobody has looked at
-      await hooks.checkpoint(step);
+    const stop = owed || last || await hooks.pause();
+    if (unsaved && (stop || (step > start && checkpointDue(step)))) {
+      await report(); // never save behind a loss that nobody has looked at
+      watch.savedTo(await hooks.checkpoint(step), step);
+      unsaved = false;
     }
-    if (last) break;
+    if (stop) return { step, complete: last && !owed };
+    const batch = batches.next().value;
+    watch.expect(step + 1, batch);
+    trainer.step(batch);
+    owed = validationDue(step + 1);
+    unsaved = true;
   }
-  return { step: trainer.steps, complete: trainer.steps >= steps };
 }
 
 /** Remembers which pictures a step saw until its loss is known, and stops a run whose losses are not finite. */
 class LossWatch {
   readonly #images = new Map<number, readonly number[]>();
   #badInARow = 0;
+  #checkpoint: string | undefined;
+
+  constructor(resumedFrom: string | undefined) {
+    this.#checkpoint = resumedFrom;
+  }
+
+  savedTo(path: string | void, step: number): void {
+    if (path) this.#checkpoint = `${path} of step ${step}`;
+  }
 
   expect(step: number, batch: Batch): void {
     this.#images.set(step, batch.imageIds);
@@ -97,7 +119,10 @@ class LossWatch {
       if (this.#badInARow === MOST_BAD_STEPS) {
         throw new RangeError(
           `Cannot go on training: the loss or its gradient was not finite in ${MOST_BAD_STEPS} steps in a row ` +
-            `(those updates were skipped); at step ${step} the loss was ${loss}, its images ${
+            `(those updates were skipped; the last good checkpoint is ${
+              this.#checkpoint ?? "none"
+            }, a lower ` +
+            `--learning-rate may help); at step ${step} the loss was ${loss}, its images ${
               images?.join(", ")
             }`,
         );

@@ -4,16 +4,24 @@ import type { CaptionModel } from "../models/caption_model.ts";
 import { uploadBatch } from "../models/device_batch.ts";
 import { scope } from "../scope.ts";
 
+/** Options of {@linkcode validationLoss}. */
+export interface ValidationOptions {
+  /** Captions in a batch. */
+  readonly batchSize: number;
+  /** Called after each batch; returning true ends the validation without a result. */
+  readonly onBatch?: (done: number, total: number) => Promise<boolean>;
+}
+
 /**
  * Mean cross entropy over all captions of a split in evaluation mode, with teacher forcing.
  *
- * @returns Nats per word.
+ * @returns Nats per word; undefined if `onBatch` ended it.
  */
 export async function validationLoss(
   model: CaptionModel,
   split: BatchSource,
-  { batchSize }: { readonly batchSize: number },
-): Promise<number> {
+  { batchSize, onBatch }: ValidationOptions,
+): Promise<number | undefined> {
   const loader = new BatchLoader(split, { batchSize, shuffle: false });
   const read = async (batch: Batch) => {
     const entropy = scope(() =>
@@ -27,10 +35,12 @@ export async function validationLoss(
   };
   let sum = 0;
   let words = 0;
+  let done = 0;
   for (const batch of loader.epoch(0)) {
     const reading = await read(batch);
     sum += reading.value * reading.words;
     words += reading.words;
+    if (await onBatch?.(++done, loader.stepsPerEpoch)) return undefined;
   }
   return sum / words;
 }

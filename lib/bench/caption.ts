@@ -1,0 +1,70 @@
+// This module is browser compatible.
+/** Our captioning, ready to be timed. */
+
+import type { Backend } from "../backend/backend.ts";
+import { CpuBackend } from "../backend/cpu.ts";
+import { CaptionModel } from "../models/caption_model.ts";
+import { captionPixels, type WrittenCaption } from "../models/captioner.ts";
+import { END, PAD, START, UNK, Vocabulary } from "../text/vocabulary.ts";
+import type { CaptionWork } from "./caption_work.ts";
+import type { Runner } from "./contestant.ts";
+import { benchConfig, benchPixels } from "./step_work.ts";
+
+/** Scores of trusted and tested captions may differ so much, relatively. */
+const TOLERANCE = 1e-3;
+
+/** Makes captioning ready: bytes to words, the model loaded before. */
+export function prepareCaption(backend: Backend, work: CaptionWork): Promise<Runner> {
+  const captioner = openCaptioner(backend, work);
+  const pixels = benchPixels(work.pictures, work.size);
+  let captions: WrittenCaption[] = [];
+  return Promise.resolve({
+    async run(times) {
+      for (let i = 0; i < times; i++) {
+        captions = work.together ? await captioner.caption(pixels) : [];
+        const bytes = pixels.length / work.pictures;
+        for (let at = 0; !work.together && at < pixels.length; at += bytes) {
+          captions.push(...await captioner.caption(pixels.subarray(at, at + bytes)));
+        }
+      }
+    },
+    async check() {
+      if (captions.length !== work.pictures) {
+        return `${captions.length} captions for ${work.pictures} pictures`;
+      }
+      const short = captions.findIndex(({ words }) => words.length !== work.length);
+      if (short >= 0) return `caption ${short} has ${captions[short].words.length} words, not ${work.length}`;
+      const [{ score }] = captions;
+      const right = await trustedScore(work);
+      if (!(Math.abs(score - right) <= TOLERANCE * Math.abs(right))) {
+        return `the first caption's score is ${score}, ${right} is right`;
+      }
+    },
+    dispose: () => captioner.dispose(),
+  } satisfies Runner);
+}
+
+let trusted: Promise<number> | undefined;
+
+/** The score of the first picture's caption, in f64 by the kernels' twins. It is the same in every work. */
+function trustedScore(work: CaptionWork): Promise<number> {
+  return trusted ??= (async () => {
+    const captioner = openCaptioner(new CpuBackend(), work);
+    const [{ score }] = await captioner.caption(benchPixels(1, work.size));
+    captioner.dispose();
+    return score;
+  })();
+}
+
+function openCaptioner(backend: Backend, { size, words, beam, length }: CaptionWork) {
+  const model = new CaptionModel(backend, benchConfig(size, 0), { words });
+  const vocabulary = new Vocabulary(Array.from({ length: words - 4 }, (_, i) => `word${i}`));
+  const options = { beam, maxLength: length, banned: [PAD, START, UNK, END] };
+  return {
+    async caption(pixels: Uint8Array): Promise<WrittenCaption[]> {
+      const captions = await captionPixels({ model, vocabulary }, pixels, options);
+      return captions.map(([best]) => best);
+    },
+    dispose: () => model.dispose(),
+  };
+}
