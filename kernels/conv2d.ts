@@ -1,7 +1,29 @@
 // This module is browser compatible.
-import { ceilDiv, defineKernel } from "./kernel.ts";
+import { defineKernel, linearGrid, type Program } from "./kernel.ts";
+import { convPrograms, stripGrid } from "./conv2d_programs.ts";
 import { CONV_PARAMS, convShape } from "./conv2d_shape.ts";
+import depthwise from "./conv2d_depthwise.wgsl" with { type: "text" };
+import registers from "./conv2d_registers.wgsl" with { type: "text" };
+import workgroup from "./conv2d_workgroup.wgsl" with { type: "text" };
 import wgsl from "./conv2d.wgsl" with { type: "text" };
+
+const PARAMS = { ...CONV_PARAMS, use_bias: "u32", relu: "u32" } as const;
+
+type Params = Readonly<Record<keyof typeof PARAMS, number>>;
+
+const programs = convPrograms<Params>({
+  name: "conv2d",
+  wgsl: { registers, workgroup, depthwise },
+  tile: ["PIXELS", "CHANNELS4"],
+  aligned: (x, y) => ({ ALIGNED_X: x, ALIGNED_Y: y }),
+  product: (p) => ({
+    rows: p.batch * p.out_height * p.out_width,
+    columns: p.out_channels / p.groups,
+    times: p.groups,
+  }),
+  depthwiseGrid: (p) => stripGrid(p.batch * p.out_height, p.out_width, p.out_channels),
+  strides: true,
+});
 
 /**
  * `y = x ⋆ weight (+ bias)`, then ReLU where `relu` is 1.
@@ -14,8 +36,10 @@ export const conv2dKernel = defineKernel({
   wgsl,
   inputs: ["x", "weight", "bias"],
   outputs: ["y"],
-  params: { ...CONV_PARAMS, use_bias: "u32", relu: "u32" },
-  workgroups: (p) => [ceilDiv(p.out_channels, 8), ceilDiv(p.batch * p.out_height * p.out_width, 8), 1],
+  params: PARAMS,
+  workgroups: (p) => linearGrid(p.batch * p.out_height * p.out_width * p.out_channels, 64),
+  variants: programs.variants,
+  choose: (p, adapter): Program<keyof typeof PARAMS> => programs.choose(p, adapter) ?? conv2dKernel,
   cpu({ x, weight, bias, y }, p) {
     const inputs = p.in_channels / p.groups; // of one group
     const outputs = p.out_channels / p.groups;

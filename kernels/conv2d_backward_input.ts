@@ -1,7 +1,25 @@
 // This module is browser compatible.
-import { ceilDiv, defineKernel } from "./kernel.ts";
-import { CONV_PARAMS, convShape } from "./conv2d_shape.ts";
+import { ceilDiv, defineKernel, linearGrid, type Program } from "./kernel.ts";
+import { convPrograms, stripGrid } from "./conv2d_programs.ts";
+import { CONV_PARAMS, type ConvParams, convShape } from "./conv2d_shape.ts";
+import depthwise from "./conv2d_backward_input_depthwise.wgsl" with { type: "text" };
+import registers from "./conv2d_backward_input_registers.wgsl" with { type: "text" };
+import workgroup from "./conv2d_backward_input_workgroup.wgsl" with { type: "text" };
 import wgsl from "./conv2d_backward_input.wgsl" with { type: "text" };
+
+const programs = convPrograms<ConvParams>({
+  name: "conv2d_backward_input",
+  wgsl: { registers, workgroup, depthwise },
+  tile: ["PIXELS", "CHANNELS4"],
+  aligned: (_x, y) => ({ ALIGNED: y }),
+  product: (p) => ({ // of each class of pixels: those whose row and column leave the same remainders
+    rows: p.batch * ceilDiv(p.in_height, p.stride) * ceilDiv(p.in_width, p.stride),
+    columns: p.in_channels / p.groups,
+    times: p.groups * p.stride ** 2,
+  }),
+  depthwiseGrid: (p) => stripGrid(p.batch * p.in_height, p.in_width, p.in_channels),
+  strides: true,
+});
 
 /**
  * The gradient of a convolution with respect to its input.
@@ -15,7 +33,9 @@ export const conv2dBackwardInputKernel = defineKernel({
   inputs: ["d_y", "weight"],
   outputs: ["d_x"],
   params: CONV_PARAMS,
-  workgroups: (p) => [ceilDiv(p.in_channels, 8), ceilDiv(p.batch * p.in_height * p.in_width, 8), 1],
+  workgroups: (p) => linearGrid(p.batch * p.in_height * p.in_width * p.in_channels, 64),
+  variants: programs.variants,
+  choose: (p, adapter): Program<keyof ConvParams> => programs.choose(p, adapter) ?? conv2dBackwardInputKernel,
   cpu({ d_y, weight, d_x }, p) {
     const inputs = p.in_channels / p.groups; // of one group
     const outputs = p.out_channels / p.groups;

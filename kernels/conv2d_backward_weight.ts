@@ -1,19 +1,58 @@
 // This module is browser compatible.
-import { ceilDiv, defineKernel } from "./kernel.ts";
+import { ceilDiv, defineKernel, linearGrid, type Program } from "./kernel.ts";
+import { convPrograms } from "./conv2d_programs.ts";
 import { CONV_PARAMS, type ConvParams, convShape } from "./conv2d_shape.ts";
+import depthwise from "./conv2d_backward_weight_depthwise.wgsl" with { type: "text" };
+import registers from "./conv2d_backward_weight_registers.wgsl" with { type: "text" };
+import workgroup from "./conv2d_backward_weight_workgroup.wgsl" with { type: "text" };
 import wgsl from "./conv2d_backward_weight.wgsl" with { type: "text" };
 
+const PARAMS = { ...CONV_PARAMS, splits: "u32" } as const;
+
+type Params = Readonly<Record<keyof typeof PARAMS, number>>;
+
+const programs = convPrograms<Params>({
+  name: "conv2d_backward_weight",
+  wgsl: { registers, workgroup, depthwise },
+  tile: ["ROWS", "CHANNELS4"],
+  aligned: (x, y) => ({ ALIGNED_X: x, ALIGNED_Y: y }),
+  product: (p) => ({
+    rows: p.kernel_height * p.kernel_width * p.in_channels / p.groups,
+    columns: p.out_channels / p.groups,
+    times: p.groups * p.splits,
+  }),
+  rowTiles(p, size) { // in a row of the window, or in a tap where there are groups
+    const runs = p.groups === 1 ? 1 : p.kernel_width;
+    return p.kernel_height * runs * ceilDiv(p.kernel_width / runs * p.in_channels / p.groups, size);
+  },
+  depthwiseGrid: (p) => [ceilDiv(p.in_channels / 4, 32), p.splits, 1],
+  strides: false,
+});
+
+const SHARE = 1024; // pixels: their x and d_y stay in a cache while the weight's tiles pass over them
+const MIN_SHARE = 64;
+const BUSY = 1 << 16; // elements that keep a GPU busy
+const MAX_SCRATCH = 1 << 23; // elements of all shares together
+
 /**
- * How many shares to split the sum over pixels into, so that a GPU has enough to do at once.
+ * How many shares to split the sum over pixels into, so that a GPU has enough to do at once and its caches hold
+ * what it does. The sums are also more exact for it.
  *
- * A weight gradient has few elements and each is a long sum. Above 1 the op gives the kernel a scratch storage
- * of `splits` gradients and adds them up with {@linkcode sumPartialsKernel}. The CPU takes 1.
+ * Above 1 the op gives the kernel a scratch storage of `splits` gradients and adds them up with
+ * {@linkcode sumPartialsKernel}. The CPU takes 1.
  */
 export function convWeightSplits(p: ConvParams): number {
-  const elements = p.kernel_height * p.kernel_width * (p.in_channels / p.groups) * p.out_channels;
+  const elements = weightElements(p);
   const pixels = p.batch * p.out_height * p.out_width;
-  const wanted = ceilDiv(1 << 16, elements); // a first guess, to be measured
-  return Math.max(1, Math.min(wanted, Math.floor(pixels / 64), 256));
+  const wanted = Math.max(ceilDiv(BUSY, elements), ceilDiv(pixels, SHARE));
+  return Math.max(
+    1,
+    Math.min(wanted, Math.floor(pixels / MIN_SHARE), Math.floor(MAX_SCRATCH / elements), 256),
+  );
+}
+
+function weightElements(p: ConvParams): number {
+  return p.kernel_height * p.kernel_width * p.in_channels / p.groups * p.out_channels;
 }
 
 /**
@@ -27,12 +66,11 @@ export const conv2dBackwardWeightKernel = defineKernel({
   wgsl,
   inputs: ["x", "d_y"],
   outputs: ["d_weight"],
-  params: { ...CONV_PARAMS, splits: "u32" },
-  workgroups: (p) => [
-    ceilDiv(p.out_channels, 8),
-    ceilDiv(p.kernel_height * p.kernel_width * (p.in_channels / p.groups), 8),
-    p.splits,
-  ],
+  params: PARAMS,
+  workgroups: (p) => linearGrid(p.splits * weightElements(p), 64),
+  variants: programs.variants,
+  choose: (p, adapter): Program<keyof typeof PARAMS> =>
+    programs.choose(p, adapter) ?? conv2dBackwardWeightKernel,
   cpu({ x, d_y, d_weight }, p) {
     const inputs = p.in_channels / p.groups; // of one group
     const outputs = p.out_channels / p.groups;

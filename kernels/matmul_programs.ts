@@ -39,6 +39,9 @@ const LOAD = 40;
 const PRODUCT = 1.1;
 const BUSY = 4; // workgroups that keep the threads of a small machine busy
 
+/** Multiplications below which any program does: one pipeline for all the small shapes starts faster than many. */
+const SMALL = 1 << 14;
+
 const TRANSPOSES = ["nn", "nt", "tn", "tt"] as const; // a, b
 
 const registerPrograms = TILES.flatMap(([rows, columns4]) =>
@@ -76,6 +79,7 @@ export const MATMUL_VARIANTS: readonly Program<MatmulParam>[] = [...registerProg
 
 /** The program for `p`, or nothing where the simple one will do. */
 export function chooseMatmul(p: Params, adapter: AdapterTraits): Program<MatmulParam> | undefined {
+  if (p.M * p.N * p.K * p.batch <= SMALL) return undefined;
   const transposes = 2 * p.transpose_a + p.transpose_b;
   const a = isAligned(p.lda, p.offset_a, p.stride_a);
   const b = isAligned(p.ldb, p.offset_b, p.stride_b);

@@ -48,6 +48,7 @@ struct Params {
 
 var<workgroup> a_tile: array<vec4f, 512>; // [16 steps of K, 16·R vec4s of rows]
 var<workgroup> b_tile: array<vec4f, 512>; // [16 steps of K, 16·R vec4s of columns]
+// Constant indices only, which keeps these in registers: hence helpers called four times instead of loops.
 var<private> next: array<vec4f, 4>; // this invocation's part of the next block
 var<private> sum: array<vec4f, 16>; // [8 rows, 2 vec4s of columns]
 
@@ -73,34 +74,40 @@ fn load_b(j: u32) -> vec4f {
 
 // The first 64·R invocations carry a, the next b. Stored along K ("rows"), one carries 4 rows × 4 steps and turns
 // them; stored along the rows ("columns"), one carries a vec4 of each of 4 steps. Beyond K everything is zero.
-fn fetch_a(part: u32, first: u32, m0: u32, k0: u32) {
+fn fetch_a_one(r: u32, part: u32, first: u32, m0: u32, k0: u32) {
   if (TRANSPOSE_A) {
-    for (var r = 0u; r < 4u; r++) {
-      let k = k0 + part / (16u * R) + 4u * r;
-      next[r] = select(vec4f(), load_a(first + k * params.lda + m0 + part % (16u * R) * 4u), k < params.K);
-    }
+    let k = k0 + part / (16u * R) + 4u * r;
+    next[r] = select(vec4f(), load_a(first + k * params.lda + m0 + part % (16u * R) * 4u), k < params.K);
     return;
   }
   let k = k0 + part % 4u * 4u;
   let inside = vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(params.K);
-  for (var r = 0u; r < 4u; r++) {
-    next[r] = select(vec4f(), load_a(first + (m0 + part / 4u * 4u + r) * params.lda + k), inside);
+  next[r] = select(vec4f(), load_a(first + (m0 + part / 4u * 4u + r) * params.lda + k), inside);
+}
+
+fn fetch_a(part: u32, first: u32, m0: u32, k0: u32) {
+  fetch_a_one(0u, part, first, m0, k0);
+  fetch_a_one(1u, part, first, m0, k0);
+  fetch_a_one(2u, part, first, m0, k0);
+  fetch_a_one(3u, part, first, m0, k0);
+}
+
+fn fetch_b_one(r: u32, part: u32, first: u32, n0: u32, k0: u32) {
+  if (!TRANSPOSE_B) {
+    let k = k0 + part / (16u * R) + 4u * r;
+    next[r] = select(vec4f(), load_b(first + k * params.ldb + n0 + part % (16u * R) * 4u), k < params.K);
+    return;
   }
+  let k = k0 + part % 4u * 4u;
+  let inside = vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(params.K);
+  next[r] = select(vec4f(), load_b(first + (n0 + part / 4u * 4u + r) * params.ldb + k), inside);
 }
 
 fn fetch_b(part: u32, first: u32, n0: u32, k0: u32) {
-  if (!TRANSPOSE_B) {
-    for (var r = 0u; r < 4u; r++) {
-      let k = k0 + part / (16u * R) + 4u * r;
-      next[r] = select(vec4f(), load_b(first + k * params.ldb + n0 + part % (16u * R) * 4u), k < params.K);
-    }
-    return;
-  }
-  let k = k0 + part % 4u * 4u;
-  let inside = vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(params.K);
-  for (var r = 0u; r < 4u; r++) {
-    next[r] = select(vec4f(), load_b(first + (n0 + part / 4u * 4u + r) * params.ldb + k), inside);
-  }
+  fetch_b_one(0u, part, first, n0, k0);
+  fetch_b_one(1u, part, first, n0, k0);
+  fetch_b_one(2u, part, first, n0, k0);
+  fetch_b_one(3u, part, first, n0, k0);
 }
 
 // One step of K of what was fetched along K.
@@ -108,24 +115,34 @@ fn turned(step: u32) -> vec4f {
   return vec4f(next[0][step], next[1][step], next[2][step], next[3][step]);
 }
 
+fn put_a_one(r: u32, part: u32) {
+  if (TRANSPOSE_A) {
+    a_tile[part + 64u * R * r] = next[r];
+  } else {
+    a_tile[(part % 4u * 4u + r) * 16u * R + part / 4u] = turned(r);
+  }
+}
+
 fn put_a(part: u32) {
-  for (var r = 0u; r < 4u; r++) {
-    if (TRANSPOSE_A) {
-      a_tile[part + 64u * R * r] = next[r];
-    } else {
-      a_tile[(part % 4u * 4u + r) * 16u * R + part / 4u] = turned(r);
-    }
+  put_a_one(0u, part);
+  put_a_one(1u, part);
+  put_a_one(2u, part);
+  put_a_one(3u, part);
+}
+
+fn put_b_one(r: u32, part: u32) {
+  if (TRANSPOSE_B) {
+    b_tile[(part % 4u * 4u + r) * 16u * R + part / 4u] = turned(r);
+  } else {
+    b_tile[part + 64u * R * r] = next[r];
   }
 }
 
 fn put_b(part: u32) {
-  for (var r = 0u; r < 4u; r++) {
-    if (TRANSPOSE_B) {
-      b_tile[(part % 4u * 4u + r) * 16u * R + part / 4u] = turned(r);
-    } else {
-      b_tile[part + 64u * R * r] = next[r];
-    }
-  }
+  put_b_one(0u, part);
+  put_b_one(1u, part);
+  put_b_one(2u, part);
+  put_b_one(3u, part);
 }
 
 // One step of K for four rows of the tile.

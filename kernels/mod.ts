@@ -12,6 +12,7 @@ import {
 } from "./attention.ts";
 import { attentionCoverageBackwardKernel, attentionCoverageKernel } from "./attention_coverage.ts";
 import { beamCandidatesKernel, beamSelectKernel } from "./beam.ts";
+import { sampleKernel } from "./sample.ts";
 import { crossEntropyBackwardKernel, crossEntropyKernel, crossEntropyMeanKernel } from "./cross_entropy.ts";
 import { embeddingBackwardKernel, embeddingKernel } from "./embedding.ts";
 import { lstmCellBackwardKernel, lstmCellKernel } from "./lstm_cell.ts";
@@ -50,6 +51,7 @@ export const KERNELS: readonly Kernel[] = [
   attentionCoverageKernel,
   beamCandidatesKernel,
   beamSelectKernel,
+  sampleKernel,
   crossEntropyBackwardKernel,
   crossEntropyKernel,
   crossEntropyMeanKernel,

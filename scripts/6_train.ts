@@ -135,10 +135,9 @@ await runScript(async () => {
   dataset.close();
   backend.close();
   if (!end.complete) {
+    const again = options.fresh ? "--resume in place of --fresh" : "--resume";
     console.error(
-      `interrupted at step ${end.step} of ${steps}, saved; the same command with --resume${
-        options.fresh ? " in place of --fresh" : ""
-      } goes on`,
+      `interrupted at step ${end.step} of ${steps}, saved; the same command with ${again} goes on`,
     );
     return 130;
   }

@@ -2,21 +2,22 @@
  * Step 8: say what a picture shows.
  *
  *     deno task caption photo.jpg
- *     deno run --allow-read --allow-env=IMAGESCRIPT_WASM_SIMD scripts/8_caption.ts photo.jpg
+ *     deno run --allow-read --allow-env=IMAGESCRIPT_WASM_SIMD,XDG_RUNTIME_DIR scripts/8_caption.ts photo.jpg
  *
  * Reads  a model (the newest of step 6 and of the demo) and the pictures. Writes nothing unless --attention asks
  * for a page. Takes less than a second for one picture. A bad picture does not keep the others from their captions.
  */
-import { DEVICES, openBackend } from "../lib/backend/open.ts";
+import { DEVICES } from "../lib/backend/open.ts";
 import { type AttendedPicture, attentionPage } from "../lib/deno/attention_page.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
 import { encodePng } from "../lib/deno/encode.ts";
 import { findModel } from "../lib/deno/find_model.ts";
 import { loadModel } from "../lib/deno/model_disk.ts";
+import { openDevice } from "../lib/deno/open_device.ts";
 import { loadPictures } from "../lib/deno/pictures.ts";
 import { progressBar } from "../lib/deno/progress.ts";
 import { runScript } from "../lib/deno/run_script.ts";
-import { writeFileAtomic } from "../lib/deno/write_file.ts";
+import { ensureWritable, folderOf, writeFileAtomic } from "../lib/deno/write_file.ts";
 import { captionPixels } from "../lib/models/captioner.ts";
 
 /** Pictures captioned together. */
@@ -32,10 +33,16 @@ await runScript(async () => {
     beam: {
       default: 5,
       min: 1,
+      max: 100,
       description: "captions kept at each word; 1 takes the likeliest word each time",
     },
-    candidates: { default: 1, min: 1, description: "captions printed for each picture, best first" },
-    maxLength: { default: 50, min: 1, description: "most words of a caption" },
+    candidates: {
+      default: 1,
+      min: 1,
+      max: 100,
+      description: "captions printed for each picture, best first; raises --beam to as many",
+    },
+    maxLength: { default: 50, min: 1, max: 1000, description: "most words of a caption" },
     lengthAlpha: {
       default: 0.7,
       type: "number",
@@ -58,7 +65,8 @@ await runScript(async () => {
 
   // 1. The model, on the device.
   const path = options.model ?? await findModel(options.data);
-  const backend = await openBackend(options.device);
+  if (options.attention) await ensureWritable(folderOf(options.attention));
+  const backend = await openDevice(options.device);
   const loaded = await loadModel(backend, path);
   console.error(`captioning with ${path} on ${backend.description}`);
 

@@ -8,7 +8,6 @@
  * everything goes the way of real photographs. The scene behind each picture is kept, so that what the model says
  * of pictures it has never seen can be checked for truth, word by word.
  */
-import { openBackend } from "../lib/backend/open.ts";
 import { BatchLoader } from "../lib/data/batches.ts";
 import { checkCaption, scoreTruth } from "../lib/data/shapes_check.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
@@ -17,6 +16,7 @@ import { DEMO_ABOUT, DEMO_OPTIONS } from "../lib/deno/demo_options.ts";
 import { writeGallery } from "../lib/deno/gallery_page.ts";
 import { watchInterrupt } from "../lib/deno/interrupt.ts";
 import { writeSafetensors } from "../lib/deno/model_disk.ts";
+import { openDevice } from "../lib/deno/open_device.ts";
 import { progressBar } from "../lib/deno/progress.ts";
 import { runScript } from "../lib/deno/run_script.ts";
 import { readScenes, writeWorld } from "../lib/deno/shapes_disk.ts";
@@ -36,10 +36,13 @@ await runScript(async () => {
   const started = performance.now();
   const preset = PRESETS.shapes;
   const { data: dir, seed, steps } = options;
-  const interrupt = watchInterrupt();
+  const interrupt = watchInterrupt(() => {
+    console.error("\ninterrupted: the pictures made so far stay, the same command starts from them");
+    Deno.exit(130);
+  });
 
   // 1. Where it runs.
-  const backend = await openBackend(options.device);
+  const backend = await openDevice(options.device);
   console.error(`demo on ${backend.description}, seed ${seed}, into ${dir}`);
   await ensureWritable(dir);
 
@@ -79,9 +82,6 @@ await runScript(async () => {
       training.update(trainer.steps, `cross entropy ${last.crossEntropy.toFixed(3)} nats/word`);
     }
     await interrupt.breathe();
-    if (interrupt.requested) {
-      throw new Error("Cannot finish the demo: it was interrupted, nothing half-made was saved");
-    }
     if (trainer.steps === steps) break;
   }
   training.done();
@@ -105,7 +105,10 @@ await runScript(async () => {
     beam: options.beam,
     maxLength: 20,
     batchSize: 50,
-    onProgress: (done) => testing.update(done),
+    async onProgress(done) {
+      testing.update(done);
+      await interrupt.breathe();
+    },
   })).map(([best]) => best.text);
   testing.done();
   const scenes = await readScenes(dir);

@@ -11,6 +11,7 @@ import { DEVICES } from "../lib/backend/open.ts";
 import { openWebgpu } from "../lib/backend/webgpu.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
 import { GOLDEN_GROUPS, verifyGoldens } from "../lib/deno/goldens.ts";
+import { quietGraphics } from "../lib/deno/open_device.ts";
 import { runScript } from "../lib/deno/run_script.ts";
 import type { VerifiedCase } from "../lib/verify/report.ts";
 
@@ -31,6 +32,7 @@ await runScript(async () => {
   });
 
   // 1. The devices.
+  if (options.device !== "cpu") quietGraphics();
   const backends: Backend[] = [];
   if (options.device !== "webgpu") backends.push(await openCpu());
   const wantsGpu = options.device === "webgpu" ||
@@ -51,6 +53,9 @@ await runScript(async () => {
   }
 
   // 3. The verdict.
+  if (cases.length === 0) {
+    throw new Error(`Cannot verify ${options.positionals[0]}: it holds no case of ${groups.join(", ")}`);
+  }
   const failed = cases.filter(({ ok }) => !ok).length;
   if (options.json) console.log(JSON.stringify({ cases, ok: failed === 0 }));
   else console.log(`${cases.length - failed} of ${cases.length} cases within their tolerance`);

@@ -4,7 +4,7 @@
 /** What goes wrong with an answer. */
 export type Fault =
   /** The connection breaks after so many bytes of the body. */
-  | { readonly kind: "cut"; readonly after: number }
+  | { readonly kind: "cut"; readonly after: number; readonly noValidator?: boolean }
   /** The body stops after so many bytes, and the connection stays open. */
   | { readonly kind: "stall"; readonly after: number }
   /** Another status, e.g. 503 with Retry-After. */
@@ -141,7 +141,7 @@ export class CocoHost implements AsyncDisposable {
     const etag = `"${await digest(file)}"`;
     const headers: Record<string, string> = {
       "content-type": path.endsWith(".jpg") ? "image/jpeg" : "application/zip",
-      ...(fault?.kind === "noValidator" ? {} : { etag }),
+      ...(fault?.kind === "noValidator" || (fault?.kind === "cut" && fault.noValidator) ? {} : { etag }),
     };
     let start = 0;
     if (range && fault?.kind !== "ignoreRange" && (ifRange === null || ifRange === etag)) {
@@ -178,6 +178,7 @@ export class CocoHost implements AsyncDisposable {
 
   /** Waits, but not beyond the host's end. */
   #sleep(ms: number): Promise<void> {
+    if (this.#closing.signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(done, ms);
       this.#closing.signal.addEventListener("abort", done, { once: true });

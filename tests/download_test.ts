@@ -96,6 +96,16 @@ describe("downloadFile()", () => {
     }
   });
 
+  it("does not join two answers of which neither names its version", async () => {
+    await using host = new CocoHost({ [PATH]: ARCHIVE });
+    host.fault(PATH, { kind: "cut", after: 100_000, noValidator: true }, 1).fault(PATH, {
+      kind: "noValidator",
+    });
+    const { bytes } = await downloadBytes(host.url + PATH, QUICK);
+    assert.deepEqual(bytes, ARCHIVE);
+    assert.deepEqual(host.requests.map(({ range }) => range), [null, null]);
+  });
+
   it("finishes when all was there but the name (416)", async () => {
     await using host = new CocoHost({ [PATH]: ARCHIVE });
     const dir = folder();
@@ -201,8 +211,8 @@ describe("downloadFile()", () => {
 
   it("is patient with a slow drip", async () => {
     await using host = new CocoHost({ [PATH]: ARCHIVE });
-    host.fault(PATH, { kind: "drip", bytes: 50_000, everyMs: 60 });
-    const got = await download(host, { stallMs: 200 }); // 6 pieces: 0.36 s in all, each well within the limit
+    host.fault(PATH, { kind: "drip", bytes: 15_000, everyMs: 60 });
+    const got = await download(host, { stallMs: 1_000 }); // 20 pieces: 1.2 s in all, each well within the limit
     assertWhole(got);
     assert.equal(got.retries, 0);
   });
@@ -210,7 +220,7 @@ describe("downloadFile()", () => {
   it("leaves a connection on which nothing comes, and goes on", async () => {
     await using host = new CocoHost({ [PATH]: ARCHIVE });
     host.fault(PATH, { kind: "stall", after: 130_000 }, 1).fault(PATH, { kind: "late", ms: 60_000 }, 1);
-    const got = await download(host, { stallMs: 100 });
+    const got = await download(host, { stallMs: 400 });
     assertWhole(got);
     assert.deepEqual(host.requests.map(({ range }) => range), [null, "bytes=130000-", "bytes=130000-"]);
   });
@@ -358,8 +368,8 @@ describe("fetchPhotos()", () => {
       onPhoto: () => arrivals.push(performance.now()),
     });
     assertPhotos(dir, ALL);
-    // One photo may have been under way on the other connection; then nobody asks for a second.
-    assert.ok(arrivals.filter((time) => time - start < 950).length <= 1, "photos came during the pause");
+    // A few photos may come on the other connection before the first one hears of it; then nobody asks.
+    assert.ok(arrivals.filter((time) => time - start < 950).length <= 4, "photos came during the pause");
   });
 
   it("gives up on a host that answers nothing but errors", async () => {

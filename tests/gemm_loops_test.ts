@@ -65,6 +65,13 @@ for (const relaxed of [true, false]) {
         const activation = ACTIVATIONS[name];
         activationBackwardKernel.cpu({ y, d_y: dY, d_x: wantD }, { count: x.length, activation });
         compare({ name: `${name}_backward`, count: x.length, args: [y, dY, dX] }, { dX: [dX, wantD] });
+        const small = bench.array(5);
+        small.set([1e-6, -1e-4, 0.01, 0.3, -0.62]);
+        if (name === "tanh") {
+          const relative = small.map(Math.tanh);
+          bench.engine.loop(name, 5, [small.byteOffset, small.byteOffset]);
+          for (const [i, value] of relative.entries()) assert.ok(Math.abs(small[i] / value - 1) < 3e-7);
+        }
         const edges = bench.array(3);
         edges.set([NaN, Infinity, -Infinity]);
         bench.engine.loop(name, 3, [edges.byteOffset, edges.byteOffset]);
@@ -151,6 +158,12 @@ for (const relaxed of [true, false]) {
         }
       }
       const row = bench.array(5);
+      row.set([-300, -300, -300, -300, -300]);
+      bench.engine.loop("softmax", 1, [row.byteOffset, row.byteOffset, 5, 0]);
+      bench.assertNear(row, row.map(() => 0.2), {
+        tolerance: 1e-7,
+        what: "softmax of large negative numbers",
+      });
       row.set([1, NaN, 2, 3, 4]);
       bench.engine.loop("softmax", 1, [row.byteOffset, row.byteOffset, 5, 0]);
       assert.deepEqual([...row], [NaN, NaN, NaN, NaN, NaN]);
@@ -168,6 +181,11 @@ for (const relaxed of [true, false]) {
         rowLoss: [rowLoss, want.row_loss],
         logSumExp: [lse, want.log_sum_exp],
       });
+      const [broken, ids, ...results] = [bench.random(7), bench.integers(1), ...bench.arrays(2, 1)];
+      broken[5] = NaN;
+      const addresses = [broken, ids, ...results].map((array) => array.byteOffset);
+      bench.engine.loop("cross_entropy", 1, [...addresses, 7, 9]);
+      assert.deepEqual(results.map(([value]) => value), [NaN, NaN]);
       const wantD = new Float32Array(N * V);
       const [loss, dLoss] = [new Float32Array([0, 0.1]), new Float32Array([3])];
       const inputs = { logits, targets, log_sum_exp: lse, loss, d_loss: dLoss };

@@ -26,6 +26,12 @@ export class Workbench {
     this.#top = this.engine.heapStart;
   }
 
+  /** Gives all arrays back and begins the random numbers anew. */
+  restart(): void {
+    this.reset();
+    this.#state = 1;
+  }
+
   #take(length: number): number {
     const address = this.#top;
     this.#top += Math.ceil(length / 4) * 16;

@@ -163,9 +163,9 @@ describe("threads of the CPU", () => {
   it("do not change a bit, and large maps are right", async () => {
     const shape = [6, 33, 31, 37]; // large enough to be split between threads
     const C = shape[3];
-    const block: Op = (x, weight, bias) => {
-      const y = normalise({ training: true, relu: true })(x, weight, bias);
-      return maxPool2d(add(y, tanh(x)), { kernel: 3, stride: 2, padding: 1 });
+    const block: Op = (x, weight, bias) => { // smooth: rounding must not decide which way a gradient goes
+      const y = normalise({ training: true })(x, weight, bias);
+      return avgPool2d(add(y, tanh(x)), { kernel: 3, stride: 2, padding: 1 });
     };
     const random = new Random(1);
     const data = [shape, [C], [C]].map((shape) =>
@@ -184,7 +184,7 @@ describe("threads of the CPU", () => {
     for (const { backend, outcome } of [one, ...others]) {
       const what = `on ${backend.description}`;
       if (backend.name === "cpu") assert.deepEqual(outcome, one.outcome, what);
-      outcome.forEach((got, i) => compare(got, exact.outcome[i], { what, tolerance: 1e-4 }));
+      outcome.forEach((got, i) => compare(got, exact.outcome[i], { what, tolerance: 2e-5 }));
     }
     alone.close();
   });

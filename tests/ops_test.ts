@@ -115,6 +115,7 @@ describe("reductions", () => {
     await checkOp((x) => sum(x, { axes: [1] }), [[3, 1, 2]]);
     await checkOp((x) => sum(x, { axes: [] }), [[3, 2]]);
     await checkOp((x) => mean(x, { axes: [1, 2] }), [[2, 3, 5, 7]]);
+    await checkOp((x) => mean(x, { axes: [0, 2] }), [[3, 5, 7]]);
     await checkOp((x) => mean(x), [[]]);
     await checkOp((x) => mean(x, { axes: [0] }), [[1031, 3]]); // long enough for two runs
   });

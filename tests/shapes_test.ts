@@ -29,7 +29,7 @@ const SEED = 7;
 const scenes = Array.from({ length: 2000 }, (_, index) => makeScene(SEED, index));
 const pairs = scenes.filter(({ objects: [a, b] }) => b && !looksLike(a, b));
 
-/** "big red circle" at a place, for scenes that can be checked by hand. */
+/** "big red ring" at a place, for scenes that can be checked by hand. */
 function object(name: string, x: number, y: number): SceneObject {
   const [size, colour, shape] = name.split(" ") as [
     SceneObject["size"],
@@ -137,11 +137,12 @@ describe("drawScene()", () => {
   });
 
   it("paints each object in its colour, at its place, at any size", () => {
-    for (const size of [32, 64, 200]) {
+    for (const size of [48, 64, 200]) {
       for (const scene of scenes.slice(0, 300)) {
         const { data } = drawScene(scene, size);
-        for (const { x, y, colour } of scene.objects) {
-          const at = 3 * (Math.floor(y * size) * size + Math.floor(x * size));
+        for (const { x, y, radius, shape, colour } of scene.objects) {
+          const up = shape === "ring" ? 0.72 * radius : 0; // to the middle of its band
+          const at = 3 * (Math.floor((y - up) * size) * size + Math.floor(x * size));
           assert.equal(
             nearestColour(data.subarray(at, at + 3)),
             colour,
@@ -226,12 +227,12 @@ describe("describeScene()", () => {
 
 describe("readCaption()", () => {
   it("reads claims off a caption's words", () => {
-    assert.deepEqual(readCaption("right of a big red circle is an orange star"), {
+    assert.deepEqual(readCaption("right of a big red ring is an orange star"), {
       phrases: [
-        { count: 1, counted: false, size: "big", colour: "red", shape: "circle" },
+        { count: 1, counted: false, size: "big", colour: "red", shape: "ring" },
         { count: 1, counted: false, colour: "orange", shape: "star" },
       ],
-      relation: "left of", // the circle, seen from the star
+      relation: "left of", // the ring, seen from the star
     });
     assert.deepEqual(readCaption(["two", "small", "blue", "stars", "side", "by", "side"]), {
       phrases: [{ count: 2, counted: true, size: "small", colour: "blue", shape: "star" }],
@@ -242,63 +243,63 @@ describe("readCaption()", () => {
   it("refuses what is no sentence of the world", () => {
     const sentences = [
       "",
-      "circle",
-      "a circle",
+      "ring",
+      "a ring",
       "a red",
-      "a big red circle left of",
-      "a big red circle left a small blue star",
-      "a big big red circle on the left",
-      "a red big circle on the left",
-      "a big red circle on the left on the left",
-      "a big red circles on the left",
-      "two big red circle side by side",
-      "a big pink circle on the left",
-      "a big red circle above it",
-      "a orange circle on the left",
-      "A big red circle on the left",
-      "a big red circle on the left .",
-      "<unk> big red circle on the left",
+      "a big red ring left of",
+      "a big red ring left a small blue star",
+      "a big big red ring on the left",
+      "a red big ring on the left",
+      "a big red ring on the left on the left",
+      "a big red rings on the left",
+      "two big red ring side by side",
+      "a big pink ring on the left",
+      "a big red ring above it",
+      "a orange ring on the left",
+      "A big red ring on the left",
+      "a big red ring on the left .",
+      "<unk> big red ring on the left",
     ];
     for (const sentence of sentences) assert.equal(readCaption(sentence), undefined, sentence);
   });
 
   it("reads parts that are put together anew", () => {
     const readable = [
-      "here is a red circle above a blue star",
-      "one red circle is on the left",
-      "a red circle",
+      "here is a red ring above a blue star",
+      "one red ring is on the left",
+      "a red ring",
     ];
     for (const caption of readable) assert.ok(readCaption(caption), caption);
   });
 });
 
 describe("checkCaption()", () => {
-  const redAboveBlue = scene(object("big red circle", 0.5, 0.2), object("small blue star", 0.5, 0.8));
+  const redAboveBlue = scene(object("big red ring", 0.5, 0.2), object("small blue star", 0.5, 0.8));
   const check = (scene: Scene, caption: string) => {
     const { true: holds, complete, facts } = checkCaption(scene, caption);
     return [holds, complete, facts.correct, facts.stated];
   };
 
   it("counts facts that can be counted by hand", () => {
-    assert.deepEqual(check(redAboveBlue, "a big red circle above a small blue star"), [true, true, 7, 7]);
-    assert.deepEqual(check(redAboveBlue, "a red circle above a blue star"), [true, true, 5, 5]);
-    assert.deepEqual(check(redAboveBlue, "a small blue star is below a big red circle"), [true, true, 7, 7]);
-    assert.deepEqual(check(redAboveBlue, "a big red circle below a small blue star"), [false, true, 6, 7]);
-    assert.deepEqual(check(redAboveBlue, "a big red circle above a big green star"), [false, true, 5, 7]);
-    assert.deepEqual(check(redAboveBlue, "a big red circle at the top"), [false, false, 4, 4]);
-    assert.deepEqual(check(redAboveBlue, "a big red circle and a small blue star"), [false, false, 6, 6]);
+    assert.deepEqual(check(redAboveBlue, "a big red ring above a small blue star"), [true, true, 7, 7]);
+    assert.deepEqual(check(redAboveBlue, "a red ring above a blue star"), [true, true, 5, 5]);
+    assert.deepEqual(check(redAboveBlue, "a small blue star is below a big red ring"), [true, true, 7, 7]);
+    assert.deepEqual(check(redAboveBlue, "a big red ring below a small blue star"), [false, true, 6, 7]);
+    assert.deepEqual(check(redAboveBlue, "a big red ring above a big green star"), [false, true, 5, 7]);
+    assert.deepEqual(check(redAboveBlue, "a big red ring at the top"), [false, false, 4, 4]);
+    assert.deepEqual(check(redAboveBlue, "a big red ring and a small blue star"), [false, false, 6, 6]);
     assert.deepEqual(check(redAboveBlue, "no such sentence"), [false, false, 0, 0]);
   });
 
   it("is not fooled by one object named twice, or by one too many", () => {
-    const redLeftOfBlue = scene(object("big red circle", 0.2, 0.5), object("big blue circle", 0.8, 0.5));
-    assert.deepEqual(check(redLeftOfBlue, "a big red circle left of a big red circle"), [false, true, 6, 7]);
+    const redLeftOfBlue = scene(object("big red ring", 0.2, 0.5), object("big blue ring", 0.8, 0.5));
+    assert.deepEqual(check(redLeftOfBlue, "a big red ring left of a big red ring"), [false, true, 6, 7]);
     // The colour of one, and the count.
-    assert.deepEqual(check(redLeftOfBlue, "two big red circles side by side"), [false, true, 3, 5]);
-    const one = scene(object("big red circle", 0.2, 0.5));
-    assert.deepEqual(check(one, "a big red circle on the left"), [true, true, 4, 4]);
-    assert.deepEqual(check(one, "a big red circle left of a big red circle"), [false, true, 3, 7]);
-    assert.deepEqual(check(one, "two big red circles side by side"), [false, true, 0, 5]);
+    assert.deepEqual(check(redLeftOfBlue, "two big red rings side by side"), [false, true, 3, 5]);
+    const one = scene(object("big red ring", 0.2, 0.5));
+    assert.deepEqual(check(one, "a big red ring on the left"), [true, true, 4, 4]);
+    assert.deepEqual(check(one, "a big red ring left of a big red ring"), [false, true, 3, 7]);
+    assert.deepEqual(check(one, "two big red rings side by side"), [false, true, 0, 5]);
   });
 
   it("knows two objects that look alike", () => {
@@ -334,7 +335,7 @@ describe("checkCaption()", () => {
   });
 
   it("gives shares over many captions", () => {
-    const captions = ["a big red circle above a small blue star", "a big red circle below a small blue star"];
+    const captions = ["a big red ring above a small blue star", "a big red ring below a small blue star"];
     const checks = captions.map((caption) => checkCaption(redAboveBlue, caption));
     assert.deepEqual(scoreTruth(checks), { truth: 0.5, facts: 13 / 14 });
   });

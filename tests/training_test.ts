@@ -105,7 +105,7 @@ describe("a training run", () => {
       hooks: {
         ...QUIET,
         log: (readings) => Promise.resolve(void losses.push(...readings.map(({ loss }) => loss))),
-        pause: () => Promise.resolve(trainer.steps === stopAt - 1),
+        pause: () => Promise.resolve(trainer.steps === stopAt),
         checkpoint: async (step) => {
           const file = await checkpointToFile(trainer, { ...INFO, step }, { step, best: null });
           bytes = new Uint8Array(

@@ -1,8 +1,9 @@
 // This module is browser compatible.
-/** Plans convolutions: which job, in which blocks. Images NHWC, weights [kh, kw, Cin / groups, Cout]. */
+/** Plans convolutions and the gradient of their input. Images NHWC, weights [kh, kw, Cin / groups, Cout]. */
 
 import { ceilDiv, type NumberArray } from "../kernel.ts";
-import { CONV_SLOTS, CONV_WEIGHT_SLOTS } from "./conv_jobs.ts";
+import { CONV_SLOTS } from "./conv_jobs.ts";
+import { isDepthwise, runDepthwise } from "./depthwise.ts";
 import type { ConvShape } from "./engine.ts";
 import { BLOCK_B_FLOATS, evenBlock, gemm, SMALL_JOB, TASKS_PER_THREAD } from "./gemm.ts";
 import { addressOf, type Machine } from "./machine.ts";
@@ -11,15 +12,15 @@ import { AREA_A_BYTES, AREA_B_BYTES, TABLE_LENGTH } from "./scratch.ts";
 
 /** Floats of a band that stay in the second-level cache while a block of weights passes over them. */
 const BAND_FLOATS = 64 << 10;
-/** Pixels added up before the gradient of the weights is written. It decides the order of sums: a constant. */
-const WEIGHT_PIXELS = 512;
-/** Floats of a band in the gradient of the weights. A constant for the same reason. */
-const WEIGHT_BAND_FLOATS = 128 << 10;
 
 type ConvValues = Record<(typeof CONV_SLOTS)[number], number>;
 
 /** Addresses of a convolution's three arrays, after checking their sizes and the shape. */
-function addresses(arrays: { image: NumberArray; weight: NumberArray; output: NumberArray }, s: ConvShape) {
+export function addresses(
+  machine: Machine,
+  arrays: { image: NumberArray; weight: NumberArray; output: NumberArray },
+  s: ConvShape,
+) {
   const { inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, groups } = s;
   const size = (from: number, kernel: number) => Math.floor((from + 2 * s.padding - kernel) / s.stride) + 1;
   const [height, width] = [size(inHeight, s.kernelHeight), size(inWidth, s.kernelWidth)];
@@ -34,15 +35,17 @@ function addresses(arrays: { image: NumberArray; weight: NumberArray; output: Nu
     );
   }
   const weights = s.kernelHeight * s.kernelWidth * (inChannels / groups) * outChannels;
+  const at = (name: string, array: NumberArray, length: number) =>
+    addressOf(machine, { name, array }, 0, length);
   return {
-    image: addressOf("x", arrays.image, 0, s.batch * inHeight * inWidth * inChannels),
-    weight: addressOf("weight", arrays.weight, 0, weights),
-    output: addressOf("y", arrays.output, 0, s.batch * outHeight * outWidth * outChannels),
+    image: at("x", arrays.image, s.batch * inHeight * inWidth * inChannels),
+    weight: at("weight", arrays.weight, weights),
+    output: at("y", arrays.output, s.batch * outHeight * outWidth * outChannels),
   };
 }
 
 /** A convolution that is a matrix product as it stands. */
-function isProduct(s: ConvShape): boolean {
+export function isProduct(s: ConvShape): boolean {
   return s.kernelHeight === 1 && s.kernelWidth === 1 && s.stride === 1 && s.padding === 0 && s.groups === 1;
 }
 
@@ -87,10 +90,17 @@ export function conv2d(
   options: { relu?: boolean } = {},
 ): void {
   const { x, weight, y, bias } = buffers;
-  const at = addresses({ image: x, weight, output: y }, s);
+  const at = addresses(machine, { image: x, weight, output: y }, s);
   if (isProduct(s)) {
     const [M, N, K] = [s.batch * s.inHeight * s.inWidth, s.outChannels, s.inChannels];
     return gemm(machine, { a: x, b: weight, c: y, M, N, K, bias }, options);
+  }
+  const address = bias ? addressOf(machine, { name: "bias", array: bias }, 0, s.outChannels) : 0;
+  const flags = options.relu ? RELU : 0;
+  if (isDepthwise(s)) {
+    return runDepthwise(machine, "depthwise", {
+      ...{ x: at.image, weight: at.weight, y: at.output, bias: address, flags },
+    }, s);
   }
   const channels = s.inChannels / s.groups;
   const N = s.outChannels / s.groups;
@@ -124,8 +134,8 @@ export function conv2d(
     stepX: s.stride,
     tapsY: s.kernelHeight,
     tapsX: s.kernelWidth,
-    bias: bias ? addressOf("bias", bias, 0, s.outChannels) : 0,
-    flags: options.relu ? RELU : 0,
+    bias: address,
+    flags,
     ...BLOCKS,
     images: s.batch,
     serial: machine.nextSerial(),
@@ -149,10 +159,13 @@ export function conv2dBackwardInput(
   s: ConvShape,
 ): void {
   const { dY, weight, dX } = buffers;
-  const at = addresses({ image: dX, weight, output: dY }, s);
+  const at = addresses(machine, { image: dX, weight, output: dY }, s);
   if (isProduct(s)) {
     const [M, N, K] = [s.batch * s.inHeight * s.inWidth, s.inChannels, s.outChannels];
     return gemm(machine, { a: dY, b: weight, c: dX, M, N, K, transposeB: true });
+  }
+  if (isDepthwise(s)) {
+    return runDepthwise(machine, "depthwise_input", { x: at.image, weight: at.weight, y: at.output }, s);
   }
   const channels = s.outChannels / s.groups;
   const N = s.inChannels / s.groups;
@@ -200,7 +213,7 @@ export function conv2dBackwardInput(
         originX: columnTaps.origin,
         stepY: 1,
         stepX: 1,
-        tapsY: columnTaps.count === 0 ? 0 : rowTaps.count,
+        tapsY: rowTaps.count,
         tapsX: columnTaps.count,
         bias: 0,
         flags: 0,
@@ -210,89 +223,4 @@ export function conv2dBackwardInput(
       }, s.groups);
     }
   }
-}
-
-/**
- * dWeight [kh, kw, Cin / groups, Cout] from x and dY: the sum over all pixels.
- *
- * @throws {RangeError} If the shape contradicts itself or an array is too short for it.
- */
-export function conv2dBackwardWeight(
-  machine: Machine,
-  buffers: { x: NumberArray; dY: NumberArray; dWeight: NumberArray },
-  s: ConvShape,
-): void {
-  const { x, dY, dWeight } = buffers;
-  const at = addresses({ image: x, weight: dWeight, output: dY }, s);
-  if (isProduct(s)) {
-    const [M, N, K] = [s.inChannels, s.outChannels, s.batch * s.inHeight * s.inWidth];
-    return gemm(machine, { a: x, b: dY, c: dWeight, M, N, K, transposeA: true });
-  }
-  const channels = s.inChannels / s.groups;
-  const N = s.outChannels / s.groups;
-  const pixels = s.outHeight * s.outWidth;
-  const bandRow = ((s.outWidth - 1) * s.stride + s.kernelWidth) * channels;
-  const cached = Math.floor((WEIGHT_BAND_FLOATS / bandRow - s.kernelHeight) / s.stride) + 1;
-  const blockRows = Math.max(1, Math.min(s.outHeight, cached, Math.round(WEIGHT_PIXELS / s.outWidth)));
-  const imageBand = ((s.outHeight - 1) * s.stride + s.kernelHeight) * bandRow;
-  const together = Math.min(
-    s.batch,
-    Math.floor(WEIGHT_BAND_FLOATS / imageBand),
-    Math.floor(WEIGHT_PIXELS / pixels),
-  );
-  const blockImages = blockRows === s.outHeight ? Math.max(1, together) : 1;
-  const bandBytes = ((blockRows - 1) * s.stride + s.kernelHeight) * bandRow * 4;
-  const blockPixels = blockImages * blockRows * s.outWidth;
-  if (bandBytes * blockImages > AREA_A_BYTES || blockPixels * 32 > AREA_B_BYTES) {
-    throw new RangeError(
-      `Cannot convolve backwards: rows of ${s.outWidth} pixels by ${channels} channels do not fit the engine's memory`,
-    );
-  }
-  const alone = machine.threads === 1 ||
-    s.batch * pixels * s.kernelHeight * s.kernelWidth * channels * s.outChannels < SMALL_JOB;
-  const tasks = alone ? 1 : 2 * machine.threads;
-  const blockN = evenBlock(N, Math.min(BLOCK_B_FLOATS / blockPixels, Math.max(16, N * s.groups / tasks)), 8);
-  const tasksN = ceilDiv(N, blockN);
-  const blockY = evenBlock(s.kernelHeight, s.kernelHeight * tasksN * s.groups / tasks, 1);
-  const tasksY = ceilDiv(s.kernelHeight, blockY);
-  const values: Record<(typeof CONV_WEIGHT_SLOTS)[number], number> = {
-    x: at.image,
-    xRow: 4 * s.inWidth * s.inChannels,
-    xPixel: 4 * s.inChannels,
-    xImage: 4 * s.inHeight * s.inWidth * s.inChannels,
-    xGroup: 4 * channels,
-    height: s.inHeight,
-    width: s.inWidth,
-    channels,
-    dY: at.output,
-    dYRow: 4 * s.outWidth * s.outChannels,
-    dYPixel: 4 * s.outChannels,
-    dYImage: 4 * pixels * s.outChannels,
-    dYGroup: 4 * N,
-    rows: s.outHeight,
-    columns: s.outWidth,
-    N,
-    dWeight: at.weight,
-    dWeightRow: 4 * s.outChannels,
-    dWeightTapY: 4 * s.kernelWidth * channels * s.outChannels,
-    dWeightGroup: 4 * N,
-    originY: -s.padding,
-    originX: -s.padding,
-    step: s.stride,
-    tapsY: s.kernelHeight,
-    tapsX: s.kernelWidth,
-    blockRows,
-    blockImages,
-    blockN,
-    tasksN,
-    blockY,
-    tasksY,
-    images: s.batch,
-  };
-  machine.run(
-    "conv_weight",
-    CONV_WEIGHT_SLOTS.map((name) => values[name]),
-    tasksY * tasksN * s.groups,
-    alone,
-  );
 }

@@ -1,7 +1,7 @@
 // This module is browser compatible.
 /** Plans a matrix product: which job, in which blocks. The plan changes speed, never the order of any sum. */
 
-import { ceilDiv } from "../kernel.ts";
+import { ceilDiv, type NumberArray } from "../kernel.ts";
 import type { GemmArguments } from "./engine.ts";
 import { B_DIRECT, B_ROWS, B_TRANSPOSED, GEMM_SLOTS } from "./gemm_jobs.ts";
 import { addressOf, type Machine } from "./machine.ts";
@@ -15,12 +15,17 @@ const LONGEST_PIECE = 640;
 const BLOCK_A_FLOATS = 96 << 10;
 /** Floats of B packed at once. */
 export const BLOCK_B_FLOATS = 96 << 10;
-/** Most rows of A for which B is not packed; and how much of B, then, is passed over at a time. */
+/** Most rows of A for which B is not packed, and most where its rows are whole pages apart and collide in the caches. */
 const MOST_DIRECT_ROWS = 32;
+const MOST_COLLIDING_ROWS = 4;
+const PAGE_BYTES = 4096;
+/** How much of B is passed over at a time when it is not packed: columns, and floats. */
 const DIRECT_COLUMNS = 1024;
 const DIRECT_FLOATS = 64 << 10;
-/** Shortest K for which adding up the lanes of dot products costs less than packing B. */
-const SHORTEST_DOT = 48;
+/** Shortest K for which adding up the lanes of dot products costs less than packing B, with many rows and with few. */
+const SHORTEST_DOT = 120;
+const SHORTEST_DOT_FEW = 40;
+const FEW_ROWS = 16;
 /** Tasks for each thread: enough that a thread which the system holds up does not hold up the others. */
 export const TASKS_PER_THREAD = 4;
 
@@ -48,13 +53,15 @@ export function gemm(machine: Machine, args: GemmArguments, options: { relu?: bo
   const { strideA = 0, strideB = 0, strideC = 0 } = args;
   if (M <= 0 || N <= 0 || batch <= 0) return;
   const more = batch - 1;
+  const at = (name: string, array: NumberArray, offset: number, length: number) =>
+    addressOf(machine, { name, array }, offset, length);
   const aExtent = more * strideA + (transposeA ? extent(K, lda, M) : extent(M, lda, K));
   const bExtent = more * strideB + (transposeB ? extent(N, ldb, K) : extent(K, ldb, N));
   const values: Record<(typeof GEMM_SLOTS)[number], number> = {
-    a: addressOf("a", a, offsetA, aExtent),
-    b: addressOf("b", b, offsetB, bExtent),
-    c: addressOf("c", c, offsetC, more * strideC + extent(M, ldc, N)),
-    bias: bias ? addressOf("bias", bias, 0, N) : 0,
+    a: at("a", a, offsetA, aExtent),
+    b: at("b", b, offsetB, bExtent),
+    c: at("c", c, offsetC, more * strideC + extent(M, ldc, N)),
+    bias: bias ? at("bias", bias, 0, N) : 0,
     M,
     N,
     K,
@@ -83,10 +90,9 @@ export function gemm(machine: Machine, args: GemmArguments, options: { relu?: bo
   const bAlongK = transposeB || (N === 1 && ldb === 1);
   const aAlongK = !transposeA || (M === 1 && lda === 1);
   let job = "gemm";
-  if (aAlongK && bAlongK && (K >= SHORTEST_DOT || N === 1)) {
+  const shortest = M <= FEW_ROWS ? SHORTEST_DOT_FEW : SHORTEST_DOT;
+  if (aAlongK && bAlongK && (K >= shortest || N === 1)) {
     job = "dot";
-    if (!transposeB) values.bRow = 4 * K;
-    if (transposeA) values.aRow = 4 * K;
     planDot(values, tasks);
   } else planPanels(values, tasks);
   const count = values.tasksM * values.tasksN * batch;
@@ -113,11 +119,12 @@ function planDot(v: Values, tasks: number): void {
 
 /** Tiles over panels of B, packed; or over strips of it as it lies, where few rows of A share each panel. */
 function planPanels(v: Values, tasks: number): void {
-  if (v.bForm === B_ROWS && !v.aTransposed && v.M <= MOST_DIRECT_ROWS) {
+  const mostRows = v.bRow % PAGE_BYTES === 0 ? MOST_COLLIDING_ROWS : MOST_DIRECT_ROWS;
+  if (v.bForm === B_ROWS && !v.aTransposed && v.M <= mostRows) {
     v.bForm = B_DIRECT;
     v.blockN = evenBlock(v.N, Math.min(DIRECT_COLUMNS, v.N / tasks), 48);
     v.tasksN = ceilDiv(v.N, v.blockN);
-    v.blockK = 4;
+    v.blockK = evenBlock(Math.max(1, v.K), DIRECT_FLOATS / Math.min(v.N, DIRECT_COLUMNS), 4);
     return;
   }
   v.blockK = v.K === 0 ? 1 : evenBlock(v.K, LONGEST_PIECE, 4);

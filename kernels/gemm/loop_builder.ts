@@ -71,6 +71,15 @@ export interface Lanes {
   readonly used: F32x4;
 }
 
+/** Four lanes at a time. */
+export function wholeLanes(f: FunctionBuilder): Lanes {
+  return {
+    load: (address, offset) => f.v128(address.loadVector(offset)),
+    store: (address, value, offset) => f.store(address, value, offset),
+    used: F32x4.bits(-1),
+  };
+}
+
 /**
  * Walks `count` elements, four at a time and the last ones singly, by the same `body`: results do not depend on where
  * a row is cut. `pointers` advance with it; `count` is used up.
@@ -86,11 +95,7 @@ export function eachElement(
     f.step(count, -elements);
   };
   f.while(count.ge(4), () => {
-    body({
-      load: (address, offset) => f.v128(address.loadVector(offset)),
-      store: (address, value, offset) => f.store(address, value, offset),
-      used: F32x4.bits(-1),
-    });
+    body(wholeLanes(f));
     advance(4);
   });
   f.while(count, () => {

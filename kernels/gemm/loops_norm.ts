@@ -7,7 +7,7 @@
  */
 
 import { floats, type FunctionBuilder, integers } from "./assembler.ts";
-import { eachElement, type Lanes, type LoopSet } from "./loop_builder.ts";
+import { eachElement, type Lanes, type LoopSet, wholeLanes } from "./loop_builder.ts";
 import { F32x4, I32 } from "./values.ts";
 
 /** Channels whose sums are kept in registers at a time, in vectors of four. */
@@ -56,15 +56,6 @@ function columnSums(
     f.step(left, -4 * VECTORS);
   });
   eachElement(f, left, [channel], (lanes) => block(1, lanes));
-}
-
-/** Four lanes at a time. */
-function wholeLanes(f: FunctionBuilder): Lanes {
-  return {
-    load: (address, offset) => f.v128(address.loadVector(offset)),
-    store: (address, value, offset) => f.store(address, value, offset),
-    used: F32x4.bits(-1),
-  };
 }
 
 /** d_y, or 0 where a fused ReLU cut. */

@@ -7,6 +7,8 @@ import type { NumberArray } from "../kernel.ts";
 export interface Machine {
   /** Threads that compute, this one included. */
   readonly threads: number;
+  /** Whether an array is a view of the engine's memory. */
+  owns(array: NumberArray): boolean;
   /** A number that no other job has. */
   nextSerial(): number;
   /**
@@ -27,12 +29,22 @@ export interface Machine {
 /**
  * The address in bytes of element `offset`, after checking that `extent` elements from there exist.
  *
- * @throws {TypeError} If the elements are not four bytes wide.
- * @throws {RangeError} If the array is too short.
+ * @param source The array and its name in errors.
+ * @throws {TypeError} If its elements are not four bytes wide or it is no view of the engine's memory.
+ * @throws {RangeError} If it is too short.
  */
-export function addressOf(name: string, array: NumberArray, offset: number, extent: number): number {
+export function addressOf(
+  machine: Machine,
+  source: { readonly name: string; readonly array: NumberArray },
+  offset: number,
+  extent: number,
+): number {
+  const { name, array } = source;
   if (array.BYTES_PER_ELEMENT !== 4) {
     throw new TypeError(`Cannot compute with "${name}": its elements are f64, the SIMD engine takes f32`);
+  }
+  if (!machine.owns(array)) {
+    throw new TypeError(`Cannot compute with "${name}": it is not in the engine's memory`);
   }
   if (!(offset >= 0 && offset + extent <= array.length)) {
     throw new RangeError(

@@ -3,6 +3,7 @@
 
 import { ModuleBuilder } from "./assembler.ts";
 import { defineConvJob, defineConvWeightJob } from "./conv_jobs.ts";
+import { defineDepthwise, defineDepthwiseInput, defineDepthwiseWeight } from "./depthwise_jobs.ts";
 import { defineDotJob, defineGemmJob } from "./gemm_jobs.ts";
 import type { LoopShape } from "./loop_builder.ts";
 import { defineLoops } from "./loops.ts";
@@ -28,6 +29,9 @@ export function buildModule(
   module.job("dot", defineDotJob(module));
   module.job("conv", defineConvJob(module, tiles));
   module.job("conv_weight", defineConvWeightJob(module, tiles));
+  module.job("depthwise", defineDepthwise(module));
+  module.job("depthwise_input", defineDepthwiseInput(module));
+  module.job("depthwise_weight", defineDepthwiseWeight(module));
   const loops = defineLoops(module);
   definePool(module);
   return { bytes: module.bytes(options), entries: module.entries, loops };

@@ -1,9 +1,10 @@
 // This module is browser compatible.
 /** The threads: this one, and Workers that share its memory and wait for jobs. */
 
+import type { NumberArray } from "../kernel.ts";
 import type { Machine } from "./machine.ts";
 import type { EngineModule } from "./module.ts";
-import { ARGUMENT_SLOTS, ARGUMENTS, CONTROL, MOST_WORKERS, SCRATCH } from "./pool_jobs.ts";
+import { ARGUMENT_SLOTS, ARGUMENTS, CONTROL, SCRATCH } from "./pool_jobs.ts";
 import { SCRATCH_BYTES } from "./scratch.ts";
 import { startWorker, workerReady } from "./worker.ts";
 
@@ -30,6 +31,7 @@ export class Pool implements Machine {
   readonly #entries: ReadonlyMap<string, number>;
   readonly #compiled: WebAssembly.Module;
   readonly #exports: PoolExports;
+  readonly #buffers = new WeakSet<ArrayBufferLike>();
   #workers: Worker[] = [];
   #wanted = 0;
   #integers: Int32Array;
@@ -39,6 +41,7 @@ export class Pool implements Machine {
 
   constructor(module: EngineModule, memory: WebAssembly.Memory) {
     this.#memory = memory;
+    this.noteGrowth();
     this.#entries = module.entries;
     this.#compiled = new WebAssembly.Module(module.bytes);
     const instance = new WebAssembly.Instance(this.#compiled, { env: { memory } });
@@ -52,6 +55,15 @@ export class Pool implements Machine {
     return this.#wanted + 1;
   }
 
+  owns(array: NumberArray): boolean {
+    return this.#buffers.has(array.buffer);
+  }
+
+  /** Takes note that the memory has grown: it has a new buffer then, and views of shared old ones stay valid. */
+  noteGrowth(): void {
+    this.#buffers.add(this.#memory.buffer);
+  }
+
   nextSerial(): number {
     return ++this.#serial;
   }
@@ -62,12 +74,9 @@ export class Pool implements Machine {
    * @throws {Error} If one of them does not start; none is left running then.
    */
   async start(count: number): Promise<void> {
-    if (!(count <= MOST_WORKERS)) {
-      throw new RangeError(`Cannot use ${count + 1} threads: at most ${MOST_WORKERS + 1} are possible`);
-    }
     this.#wanted = count;
-    this.#hire();
     try {
+      this.#hire();
       await Promise.all(this.#workers.map((worker) => workerReady(worker, START_TIMEOUT_MS)));
     } catch (error) {
       this.close();

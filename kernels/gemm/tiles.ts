@@ -30,8 +30,8 @@ const PIXELS = integers(
   ...["rows", "columns", "segments", "run", "bias", "flags"] as const,
 );
 
-/** Columns of the narrowest wide tile: those of a cache line. */
-export const STRIP_COLUMNS = 16;
+/** Columns of a wide tile of two rows. */
+export const STRIP_COLUMNS = 24;
 
 /** What {@linkcode defineTiles} defines. */
 export interface Tiles {
@@ -82,8 +82,7 @@ function callFor<Name extends string>(
 
 /** Defines {@linkcode Tiles.strips}. */
 function defineStrips(module: ModuleBuilder): Callee<keyof typeof STRIPS> {
-  const most = module.relaxed ? 3 : 2; // rows that 16 columns leave registers for
-  const tiles = Array.from({ length: most }, (_, index) => defineRowTile(module, index + 1, 4));
+  const tiles = [1, 2].map((rows) => defineRowTile(module, rows, STRIP_COLUMNS / 4));
   const single = defineRowTile(module, 1, 12);
   return module.define(STRIPS, (f, p) => {
     const { a, aRow, b, bRow, c, cRow, rows, columns, k, bias, flags } = p;
@@ -105,9 +104,7 @@ function defineStrips(module: ModuleBuilder): Callee<keyof typeof STRIPS> {
       f.set(to, c);
       f.set(left, rows);
       f.while(left, () => {
-        const full = I32.of(most);
-        const take = f.i32(left.where(left.lt(most + 1), full));
-        if (most === 3) f.set(take, I32.of(2).where(left.eq(4), take)); // 2 and 2 rather than 3 and 1
+        const take = f.i32(left.min(2));
         callFor(f, tiles, take, { a: at, aRow, b, bRow, c: to, cRow, k, bias, flags });
         f.step(at, take.mul(aRow));
         f.step(to, take.mul(cRow));

@@ -111,7 +111,7 @@ export class WebgpuBackend implements Backend {
       this.#lost ??= `the device was lost (${loss.message || loss.reason}), open the backend again`;
     });
 
-    this.#recorder = new Recorder(device);
+    this.#recorder = new Recorder(device, this.#errors);
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     this.#pool = new BufferPool(device, this.#recorder, options.poolBytes ?? POOL_BYTES, usage);
     this.#programs = new ProgramCache(device, this.#recorder.uniforms, this.#errors);

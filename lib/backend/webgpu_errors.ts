@@ -19,6 +19,13 @@ export class ErrorLog {
     this.#validation.push(message.trim());
   }
 
+  /** Watches the submission of work that ran the named programs; `scope` is what `popErrorScope` promised. */
+  watchSubmission(scope: Promise<GPUError | null>, programs: ReadonlySet<string>): void {
+    this.#watch(scope.then((error) => {
+      if (error) this.add(`${error.message.trim()} (among the dispatches of ${[...programs].join(", ")})`);
+    }));
+  }
+
   /**
    * Watches the compilation of one program.
    *
@@ -32,7 +39,7 @@ export class ErrorLog {
     scope: Promise<GPUError | null>,
     onFailure: (message: string) => void,
   ): void {
-    const work = (async () => {
+    this.#watch((async () => {
       const [info, error] = await Promise.all([module.getCompilationInfo(), scope]);
       const file = sourceFile(program);
       const lines = info.messages.filter((message) => message.type === "error").map((message) =>
@@ -43,14 +50,17 @@ export class ErrorLog {
       const text = `Cannot compile kernel "${program.name}": ${lines.join("\n")}`;
       onFailure(text);
       this.#compilation.push(text);
-    })();
-    this.#pending.add(work);
-    work.finally(() => this.#pending.delete(work));
+    })());
   }
 
-  /** Waits for the compilers' messages, then throws what was gathered since the last time. */
+  #watch(work: Promise<void>): void {
+    const watched = work.catch((error) => this.add(String(error))).finally(() => this.#pending.delete(watched));
+    this.#pending.add(watched);
+  }
+
+  /** Waits for what is being watched, then throws what was gathered since the last time. */
   async throwGathered(): Promise<void> {
-    while (this.#pending.size > 0) await Promise.all(this.#pending);
+    await Promise.all(this.#pending);
     const compilation = this.#compilation.splice(0);
     const validation = this.#validation.splice(0);
     // A program that did not compile makes everything recorded with it invalid: the cause is enough.

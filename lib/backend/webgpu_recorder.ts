@@ -2,6 +2,7 @@
 /** Dispatches recorded into one encoder, their parameters written in one piece, submitted together. */
 
 import type { Grid } from "../../kernels/kernel.ts";
+import type { ErrorLog } from "./webgpu_errors.ts";
 import type { PooledBuffer, Submissions } from "./webgpu_pool.ts";
 import type { CompiledProgram, PreparedKernel } from "./webgpu_programs.ts";
 import type { Profiler } from "./webgpu_profile.ts";
@@ -20,18 +21,21 @@ export class Recorder implements Submissions {
   profiler: Profiler | undefined;
 
   readonly #device: GPUDevice;
+  readonly #errors: ErrorLog;
   readonly #alignment: number;
   readonly #f32 = new Float32Array(RING_BYTES / 4);
   readonly #u32 = new Uint32Array(this.#f32.buffer);
   readonly #i32 = new Int32Array(this.#f32.buffer);
   readonly #offset = new Uint32Array(1);
   #usedBytes = 0;
+  #programs = new Set<string>(); // of the dispatches recorded
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #pipeline: GPUComputePipeline | undefined; // the one set in the pass
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, errors: ErrorLog) {
     this.#device = device;
+    this.#errors = errors;
     this.#alignment = device.limits.minUniformBufferOffsetAlignment;
     this.uniforms = device.createBuffer({
       label: "params",
@@ -62,6 +66,7 @@ export class Recorder implements Submissions {
     }
     pass.setBindGroup(0, group, this.#offset, 0, 1);
     pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
+    this.#programs.add(name);
   }
 
   /** Records a copy of the first `bytes` of a buffer, after what was recorded before. */
@@ -80,8 +85,11 @@ export class Recorder implements Submissions {
     if (this.#usedBytes > 0) {
       this.#device.queue.writeBuffer(this.uniforms, 0, this.#u32, 0, this.#usedBytes / 4);
     }
+    this.#device.pushErrorScope("validation");
     this.#device.queue.submit([this.#encoder.finish()]);
+    this.#errors.watchSubmission(this.#device.popErrorScope(), this.#programs);
     this.#encoder = undefined;
+    this.#programs = new Set();
     this.#usedBytes = 0;
     this.current++;
     this.onSubmit();

@@ -18,30 +18,34 @@ export function prepareCaption(backend: Backend, work: CaptionWork): Promise<Run
   const captioner = openCaptioner(backend, work);
   const pixels = benchPixels(work.pictures, work.size);
   let captions: WrittenCaption[] = [];
-  return Promise.resolve({
-    async run(times) {
-      for (let i = 0; i < times; i++) {
-        captions = work.together ? await captioner.caption(pixels) : [];
-        const bytes = pixels.length / work.pictures;
-        for (let at = 0; !work.together && at < pixels.length; at += bytes) {
-          captions.push(...await captioner.caption(pixels.subarray(at, at + bytes)));
+  return Promise.resolve(
+    {
+      async run(times) {
+        for (let i = 0; i < times; i++) {
+          captions = work.together ? await captioner.caption(pixels) : [];
+          const bytes = pixels.length / work.pictures;
+          for (let at = 0; !work.together && at < pixels.length; at += bytes) {
+            captions.push(...await captioner.caption(pixels.subarray(at, at + bytes)));
+          }
         }
-      }
-    },
-    async check() {
-      if (captions.length !== work.pictures) {
-        return `${captions.length} captions for ${work.pictures} pictures`;
-      }
-      const short = captions.findIndex(({ words }) => words.length !== work.length);
-      if (short >= 0) return `caption ${short} has ${captions[short].words.length} words, not ${work.length}`;
-      const [{ score }] = captions;
-      const right = await trustedScore(work);
-      if (!(Math.abs(score - right) <= TOLERANCE * Math.abs(right))) {
-        return `the first caption's score is ${score}, ${right} is right`;
-      }
-    },
-    dispose: () => captioner.dispose(),
-  } satisfies Runner);
+      },
+      async check() {
+        if (captions.length !== work.pictures) {
+          return `${captions.length} captions for ${work.pictures} pictures`;
+        }
+        const short = captions.findIndex(({ words }) => words.length !== work.length);
+        if (short >= 0) {
+          return `caption ${short} has ${captions[short].words.length} words, not ${work.length}`;
+        }
+        const [{ score }] = captions;
+        const right = await trustedScore(work);
+        if (!(Math.abs(score - right) <= TOLERANCE * Math.abs(right))) {
+          return `the first caption's score is ${score}, ${right} is right`;
+        }
+      },
+      dispose: () => captioner.dispose(),
+    } satisfies Runner,
+  );
 }
 
 let trusted: Promise<number> | undefined;

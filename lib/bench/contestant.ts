@@ -24,13 +24,17 @@ export interface Runner {
   dispose(): void;
 }
 
-/** Somebody who does works. */
-export interface Contestant {
+/** Whose figures these are. */
+export interface Who {
   /** Name of the peer; nothing for ours. */
   readonly peer?: string;
   readonly device: "cpu" | "webgpu";
   /** Threads that compute, on the CPU. */
   readonly threads?: number;
+}
+
+/** Somebody who does works. */
+export interface Contestant extends Who {
   /**
    * Makes a work ready.
    *
@@ -41,8 +45,10 @@ export interface Contestant {
   close(): void | Promise<void>;
 }
 
-/** For people: "cpu, 2 threads", "tfjs webgpu". */
-export function titleOf({ peer, device, threads }: Contestant): string {
-  const place = threads === undefined ? device : `${device}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
+/** For people: "cpu, 2 threads", "tfjs (webgpu)". */
+export function titleOf({ peer, device, threads }: Who): string {
+  const place = threads === undefined
+    ? device
+    : `${device}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
   return peer ? `${peer} (${place})` : place;
 }

@@ -1,7 +1,7 @@
 // This module is browser compatible.
 /** What is right: sampled elements of a result, summed in f64 from the definition. */
 
-import { type ConvWork, convOutputSize, convShapes, type KernelWork, lengthOf, shapesOf } from "./work.ts";
+import { convOutputSize, convShapes, type ConvWork, type KernelWork, lengthOf, shapesOf } from "./work.ts";
 
 /** Largest error of an element, relative to the sum of its terms' sizes. */
 const TOLERANCE = 2e-5;
@@ -80,7 +80,9 @@ function convAt(work: ConvWork, [a, b]: readonly Float32Array[], index: number):
   return sumOf(kernel * kernel * outputs, (term) => {
     const [ky, kx, o] = unravel(term, [kernel, kernel, outputs]);
     const [oy, ox] = [(iy + padding - ky) / stride, (ix + padding - kx) / stride];
-    if (!(Number.isInteger(oy) && Number.isInteger(ox) && oy >= 0 && oy < out && ox >= 0 && ox < out)) return 0;
+    if (!(Number.isInteger(oy) && Number.isInteger(ox) && oy >= 0 && oy < out && ox >= 0 && ox < out)) {
+      return 0;
+    }
     return a[((n * out + oy) * out + ox) * outputs + o] * b[((ky * kernel + kx) * inputs + i) * outputs + o];
   });
 }

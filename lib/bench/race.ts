@@ -70,7 +70,9 @@ export async function race(
     }
     racer.runner.dispose();
   }
-  return racers.map(({ contestant, ms, problem }) => problem ? { contestant, ms: [], problem } : { contestant, ms });
+  return racers.map(({ contestant, ms, problem }) =>
+    problem ? { contestant, ms: [], problem } : { contestant, ms }
+  );
 }
 
 /** Runs it once to have the result checked, then again to learn how often it fits into a round. */
@@ -79,17 +81,21 @@ async function warmUp(
   contestant: Contestant,
   { seed, roundMs }: { readonly seed: number; readonly roundMs: number },
 ): Promise<Racer | undefined> {
-  const none: Runner = { run: () => Promise.resolve(), check: () => Promise.resolve(undefined), dispose() {} };
+  const none: Runner = {
+    run: () => Promise.resolve(),
+    check: () => Promise.resolve(undefined),
+    dispose() {},
+  };
   let runner: Runner | undefined;
   try {
     runner = await contestant.prepare(work, seed);
     if (!runner) return undefined;
     const { fixedTimes } = runner;
     if (fixedTimes !== undefined) return { contestant, runner, times: fixedTimes, ms: [] };
-    await timed(runner, 1); // compiles, and fills caches
+    const first = await timed(runner, 1); // compiles, and fills caches
     const problem = await runner.check();
     if (problem) return { contestant, runner, times: 1, ms: [], problem };
-    let ms = await timed(runner, 1);
+    let ms = first > 3 * SLOW_MS ? first : await timed(runner, 1);
     if (ms > SLOW_MS) return { contestant, runner, times: 1, ms: [ms] };
     if (ms < roundMs / 4) ms = await timed(runner, 4);
     const times = Math.max(1, Math.min(MOST_TIMES, Math.round(roundMs / ms)));

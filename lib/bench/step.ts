@@ -26,27 +26,31 @@ export function prepareStep(backend: Backend, work: StepWork): Promise<Runner> {
   const { model, trainer } = stepTrainer(backend, work);
   const batch = stepBatch(work);
   const readings: Reading[] = [];
-  return Promise.resolve({
-    async run(times) {
-      for (let i = 0; i < times; i++) {
-        if (trainer.unread === 32) readings.push(...await trainer.readings());
-        trainer.step(batch);
-      }
-      readings.push(...await trainer.readings());
-    },
-    async check() {
-      const bad = readings.find(({ loss, gradNorm }) => !Number.isFinite(loss) || !Number.isFinite(gradNorm));
-      if (bad) return `the loss of step ${bad.step} is ${bad.loss}, its gradients' norm ${bad.gradNorm}`;
-      if (readings.length > 5 && !(readings.at(-1)!.loss < readings[0].loss)) {
-        return `the loss does not fall: ${readings[0].loss} at first, ${readings.at(-1)!.loss} in the end`;
-      }
-      return await compareWithTwins(backend);
-    },
-    dispose() {
-      trainer.dispose();
-      model.dispose();
-    },
-  } satisfies Runner);
+  return Promise.resolve(
+    {
+      async run(times) {
+        for (let i = 0; i < times; i++) {
+          if (trainer.unread === 32) readings.push(...await trainer.readings());
+          trainer.step(batch);
+        }
+        readings.push(...await trainer.readings());
+      },
+      async check() {
+        const bad = readings.find(({ loss, gradNorm }) =>
+          !Number.isFinite(loss) || !Number.isFinite(gradNorm)
+        );
+        if (bad) return `the loss of step ${bad.step} is ${bad.loss}, its gradients' norm ${bad.gradNorm}`;
+        if (readings.length > 5 && !(readings.at(-1)!.loss < readings[0].loss)) {
+          return `the loss does not fall: ${readings[0].loss} at first, ${readings.at(-1)!.loss} in the end`;
+        }
+        return await compareWithTwins(backend);
+      },
+      dispose() {
+        trainer.dispose();
+        model.dispose();
+      },
+    } satisfies Runner,
+  );
 }
 
 let trusted: Promise<Reading[]> | undefined;
@@ -58,7 +62,9 @@ async function compareWithTwins(backend: Backend): Promise<string | undefined> {
   for (const [i, { step, loss, gradNorm }] of got.entries()) {
     const near = (value: number, right: number) => Math.abs(value - right) <= TOLERANCE * Math.abs(right);
     if (near(loss, want[i].loss) && near(gradNorm, want[i].gradNorm)) continue;
-    return `step ${step} has loss ${loss} and norm ${gradNorm}, ${want[i].loss} and ${want[i].gradNorm} are right`;
+    return `step ${step} has loss ${loss} and norm ${gradNorm}, ${want[i].loss} and ${
+      want[i].gradNorm
+    } are right`;
   }
 }
 

@@ -95,7 +95,10 @@ export function amountOf(work: KernelWork): { readonly amount: number; readonly 
     return { amount: 2 * positions * kernel * kernel * inputs * outputs, unit: "GFLOP/s" };
   }
   const { inputs, output } = shapesOf(work);
-  return { amount: 4 * [...inputs, output].map(lengthOf).reduce((sum, length) => sum + length), unit: "GB/s" };
+  return {
+    amount: 4 * [...inputs, output].map(lengthOf).reduce((sum, length) => sum + length),
+    unit: "GB/s",
+  };
 }
 
 /** Numbers that the work reads, made from a seed: a result of another seed's inputs is wrong for these. */

@@ -47,7 +47,9 @@ export function parseSafetensors(bytes: Uint8Array, name: string): SafetensorsFi
   if (bytes.length < 8) throw fail(`it has ${bytes.length} bytes, a safetensors file has at least 8`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headerBytes = Number(view.getBigUint64(0, true));
-  if (headerBytes > MAX_HEADER_BYTES) throw fail("it is not a safetensors file (its header would be too long)");
+  if (headerBytes > MAX_HEADER_BYTES) {
+    throw fail("it is not a safetensors file (its header would be too long)");
+  }
   const start = 8 + headerBytes;
   if (bytes.length < start) {
     throw fail(`it is cut off: its header ends at byte ${start}, the file at ${bytes.length}`);
@@ -60,6 +62,7 @@ export function parseSafetensors(bytes: Uint8Array, name: string): SafetensorsFi
       cause: error,
     });
   }
+  if (Object(header) !== header) throw fail("it is not a safetensors file (its header is no object)");
   const tensors = new Map<string, FileTensor>();
   for (const [key, value] of Object.entries(header)) {
     if (key === "__metadata__") continue;
@@ -71,8 +74,9 @@ export function parseSafetensors(bytes: Uint8Array, name: string): SafetensorsFi
 
 function isEntry(value: unknown): value is Entry {
   const entry = value as Partial<Entry> | null;
-  return typeof entry?.dtype === "string" && Array.isArray(entry.shape) && Array.isArray(entry.data_offsets) &&
-    entry.data_offsets.length === 2;
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+  return typeof entry?.dtype === "string" && Array.isArray(entry.shape) && entry.shape.every(isCount) &&
+    Array.isArray(entry.data_offsets) && entry.data_offsets.length === 2 && entry.data_offsets.every(isCount);
 }
 
 function readTensor(
@@ -87,7 +91,9 @@ function readTensor(
   const type = dtype as DType; // just checked
   const elements = shape.reduce((product, size) => product * size, 1);
   if (!(from >= 0 && to - from === elements * BYTES[type])) {
-    throw fail(`"${key}" [${shape.join(", ")}] takes ${elements * BYTES[type]} bytes, its place has ${to - from}`);
+    throw fail(
+      `"${key}" [${shape.join(", ")}] takes ${elements * BYTES[type]} bytes, its place has ${to - from}`,
+    );
   }
   if (start + to > bytes.length) {
     throw fail(`it is cut off: "${key}" ends at byte ${start + to}, the file at ${bytes.length}`);

@@ -36,7 +36,7 @@ export interface TruthScores {
  * Whether a caption is true of a scene.
  *
  * Each thing the caption speaks of is paired with another object of the scene, in the way that makes most facts
- * hold; so "a red circle left of a red circle" is false where there is but one.
+ * hold; so "a red ring left of a red ring" is false where there is but one.
  *
  * @param caption Words, or text with single spaces between lower-case words.
  */

@@ -30,7 +30,7 @@ const RIM = 0.016;
 const RIM_SHADE = 0.68;
 
 /** Half the breadth of a ring's band, as a part of its radius. */
-const BAND = 0.25;
+const BAND = 0.28;
 
 /** Corners on the unit circle, clockwise from the top; a star's inner corners lie nearer to the centre. */
 const CORNERS: Readonly<Record<Shape, readonly (readonly [x: number, y: number])[]>> = {

@@ -21,7 +21,7 @@ import {
   SENTENCES,
 } from "./shapes_language.ts";
 
-/** What a caption says of one object, or of two at once ("two red circles"). */
+/** What a caption says of one object, or of two at once ("two red rings"). */
 export interface Phrase {
   readonly colour: Colour;
   readonly shape: Shape;
@@ -104,7 +104,7 @@ function match(pattern: readonly string[], words: readonly string[]): Reading | 
   return { phrases: b ? [a, b] : [a], ...rest };
 }
 
-/** "a big red circle", "an orange star", "one red circle". */
+/** "a big red ring", "an orange star", "one red ring". */
 function readOne(cursor: Cursor): Phrase | undefined {
   const article = cursor.words[cursor.at++];
   const vowel = /^[aeiou]/.test(cursor.words[cursor.at] ?? "");
@@ -112,13 +112,13 @@ function readOne(cursor: Cursor): Phrase | undefined {
   return readName(cursor, { count: 1, counted: article === "one" });
 }
 
-/** "two big red circles", "a pair of red circles". */
+/** "two big red rings", "a pair of red rings". */
 function readTwo(cursor: Cursor): Phrase | undefined {
   if (!readWords(cursor, "two") && !readWords(cursor, "a pair of")) return undefined;
   return readName(cursor, { count: 2, counted: true });
 }
 
-/** "big red circle", or "big red circles" where two are meant. */
+/** "big red ring", or "big red rings" where two are meant. */
 function readName(cursor: Cursor, number: Pick<Phrase, "count" | "counted">): Phrase | undefined {
   const { words } = cursor;
   const size = SIZES.find((size) => size === words[cursor.at]);

@@ -12,9 +12,9 @@ export type Arrangement = "row" | "column";
 /**
  * Sentences that describe a scene of one object, of two, and of two that look alike: five each.
  *
- * `{a}` and `{b}` are objects ("a big red circle"), `{one}` is a counted one ("one big red circle"), and `{place}`
+ * `{a}` and `{b}` are objects ("a big red ring"), `{one}` is a counted one ("one big red ring"), and `{place}`
  * where it is. `{rel}` is where a is, seen from b, and `{inv}` where b is, seen from a. `{two}` is two at once ("two
- * big red circles"), `{pair}` the same in other words ("a pair of big red circles"), and `{row}` how they lie.
+ * big red rings"), `{pair}` the same in other words ("a pair of big red rings"), and `{row}` how they lie.
  */
 export const SENTENCES = {
   one: ["{a} {place}", "there is {a} {place}", "{place} is {a}", "{one} {place}", "{a} is {place}"],

@@ -55,7 +55,7 @@ const SLANT = 0.35;
 const ACROSS = 0.22;
 /** A single object's centre is this far from the picture's at least ("left"), or at most ("middle"). */
 const OFF_CENTRE = 0.24;
-const NEAR_CENTRE = 0.06;
+const NEAR_CENTRE = 0.04;
 
 /** What an object is, before it has a place. */
 type Kind = Omit<SceneObject, "x" | "y">;

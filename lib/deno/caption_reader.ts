@@ -144,6 +144,8 @@ async function statOf(path: string): Promise<Deno.FileInfo> {
     return await Deno.stat(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new Deno.errors.NotFound(`Cannot read ${path}: not found, run \`deno task download\` first`);
+    throw new Deno.errors.NotFound(
+      `Cannot read ${path}: not found, run \`deno task download\` first or name a caption file with --annotations`,
+    );
   }
 }

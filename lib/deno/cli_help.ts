@@ -7,7 +7,7 @@ import {
   type OptionDefinition,
   type OptionDefinitions,
   optionType,
-} from "./cli.ts";
+} from "./cli_options.ts";
 
 const WIDTH = 100;
 

@@ -1,7 +1,6 @@
 // This module runs in Deno only.
 /** What is evaluated: a file of captions, or what a model writes of a split. */
 
-import { openBackend } from "../backend/open.ts";
 import type { DeviceName } from "../backend/open.ts";
 import type { SplitName } from "../data/captions.ts";
 import { captionSplit } from "../models/caption_split.ts";
@@ -11,6 +10,7 @@ import { readCaptions, readText } from "./caption_reader.ts";
 import { type DataPlace, openDataset } from "./dataset_disk.ts";
 import { findModel } from "./find_model.ts";
 import { loadModel } from "./model_disk.ts";
+import { openDevice } from "./open_device.ts";
 import { progressBar } from "./progress.ts";
 
 /** Captions to score. */
@@ -80,7 +80,7 @@ export interface ModelSourceOptions extends DataPlace {
  */
 export async function modelSource(options: ModelSourceOptions): Promise<EvaluationSource> {
   const path = options.model ?? await findModel(options.data ?? "data");
-  const backend = await openBackend(options.device);
+  const backend = await openDevice(options.device);
   try {
     const loaded = await loadModel(backend, path);
     console.error(`evaluating ${path} on ${backend.description}`);

@@ -76,5 +76,9 @@ async function readJson<T>(path: string): Promise<T> {
   } catch (error) {
     throw new Error(`Cannot read ${path}: it is missing, ${HINT}`, { cause: error });
   }
-  return JSON.parse(text) as T; // written by make_goldens.py
+  try {
+    return JSON.parse(text) as T; // written by make_goldens.py
+  } catch (error) {
+    throw new SyntaxError(`Cannot read ${path}: it is not JSON, ${HINT}`, { cause: error });
+  }
 }

@@ -42,7 +42,7 @@ const print = (text: string) => {
   Deno.stderr.writeSync(encoder.encode(text));
 };
 
-/** Starts a progress bar. Always end it with {@linkcode ProgressBar.done}: on a terminal it hides the cursor. */
+/** Starts a progress bar. Always end it with {@linkcode ProgressBar.done}, or a half-drawn line stays. */
 export function progressBar(options: ProgressOptions): ProgressBar {
   const { label, total, unit, terminal = Deno.stderr.isTerminal(), plainEveryMs = 10_000 } = options;
   const meter = new RateMeter();

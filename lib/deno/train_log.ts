@@ -1,5 +1,6 @@
 // This module runs in Deno only.
 import type { Reading } from "../train/trainer.ts";
+import { writeFileAtomic } from "./write_file.ts";
 
 /** What a log line says beside a step's numbers. */
 export interface LogContext {
@@ -39,7 +40,7 @@ export class TrainLog {
         if (!(error instanceof Deno.errors.NotFound)) throw error;
       }
     }
-    await Deno.writeTextFile(path, lines.map((line) => `${line}\n`).join(""));
+    await writeFileAtomic(path, lines.map((line) => `${line}\n`).join(""));
     return new TrainLog(path, step, print);
   }
 
@@ -75,7 +76,12 @@ export class TrainLog {
   }
 
   async #append(entry: Record<string, unknown>): Promise<void> {
-    await Deno.writeTextFile(this.#path, `${JSON.stringify(entry)}\n`, { append: true });
+    try {
+      await Deno.writeTextFile(this.#path, `${JSON.stringify(entry)}\n`, { append: true });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`Cannot write ${this.#path}: ${reason}`, { cause: error });
+    }
   }
 }
 

@@ -127,7 +127,9 @@ function unpackSmall(
       // One byte more than declared is room enough to notice a bomb, and no more.
       data = inflateRawSync(packed, { chunkSize: Math.max(64, bytes + 1), maxOutputLength: bytes + 1 });
     } catch (error) {
-      throw new DamageError(messageOf(error));
+      throw (error as { code?: unknown }).code === "ERR_BUFFER_TOO_LARGE"
+        ? bomb(bytes)
+        : new DamageError(messageOf(error));
     }
   }
   if (data.length !== bytes) throw new DamageError(`it has other than the declared ${bytes} bytes`);
@@ -146,7 +148,7 @@ async function streamEntry(
     write(chunk) {
       written += chunk.length;
       if (written > bytes) {
-        throw new DamageError(`it has more than the declared ${bytes} bytes: it is a bomb`);
+        throw bomb(bytes);
       }
       writeSync(output, chunk);
     },
@@ -165,6 +167,10 @@ type FileData = (
   sink: WritableStream,
   options: { checkSignature: boolean; signal?: AbortSignal },
 ) => Promise<unknown>;
+
+function bomb(bytes: number): DamageError {
+  return new DamageError(`it has more than the declared ${bytes} bytes: it is a bomb`);
+}
 
 function writeSync(file: Deno.FsFile, data: Uint8Array): void {
   for (let written = 0; written < data.length;) written += file.writeSync(data.subarray(written));

@@ -57,6 +57,7 @@ export async function ensureWritable(dir: string): Promise<void> {
     await Deno.writeTextFile(probe, "probe");
     await Deno.remove(probe);
   } catch (error) {
+    await removeIfThere(probe).catch(() => {}); // the folder cannot be written: the reason is below
     throw new Error(`Cannot write into the folder ${dir}: ${reason(error)}`, { cause: error });
   }
 }

@@ -93,6 +93,7 @@ function toCaption(
   };
 }
 
-function alphaAt(alphas: ArrayLike<number>, row: number, P: number): Float32Array {
+/** Row `row` of attention [.., P]. */
+export function alphaAt(alphas: ArrayLike<number>, row: number, P: number): Float32Array {
   return Float32Array.from({ length: P }, (_, p) => alphas[row * P + p]);
 }

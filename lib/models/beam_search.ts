@@ -15,6 +15,8 @@ export interface BeamOptions {
   readonly beam?: number;
   /** Most words of a caption, the end token included. Default 50. */
   readonly maxLength?: number;
+  /** Fewest words before the end token. Default 0: a caption may be empty. */
+  readonly minWords?: number;
   /** Captions compete by score / length ** lengthAlpha; 0 is the plain sum of log-probabilities. Default 0. */
   readonly lengthAlpha?: number;
   /** Ids never chosen. Default: padding, start and unknown. */
@@ -41,15 +43,15 @@ export async function beamSearch(
   features: Tensor,
   options: BeamOptions = {},
 ): Promise<Caption[][]> {
-  const { beam: k = 5, maxLength = 50, lengthAlpha = 0, banned = [PAD, START, UNK], attention = false } =
-    options;
+  const { beam: k = 5, maxLength = 50, minWords = 0, lengthAlpha = 0, attention = false } = options;
+  const { banned = [PAD, START, UNK] } = options;
   for (const [name, value] of [["beam", k], ["maxLength", maxLength]] as const) {
     if (!Number.isInteger(value) || value < 1) {
       throw new RangeError(`Cannot search with ${name} ${value}: it must be a whole number of at least 1`);
     }
   }
   const [B, P] = features.shape;
-  const search = new Search(decoder, features, { k, maxLength, banned, attention });
+  const search = new Search(decoder, features, { k, maxLength, minWords, banned, attention });
   try {
     let steps = 0;
     while (steps < maxLength) {
@@ -67,6 +69,7 @@ export async function beamSearch(
 interface SearchOptions {
   readonly k: number;
   readonly maxLength: number;
+  readonly minWords: number;
   readonly banned: readonly number[];
   readonly attention: boolean;
 }
@@ -81,6 +84,9 @@ class Search {
   readonly #memory: DecoderMemory;
   readonly #sizes: { readonly B: number; readonly k: number; readonly N: number };
   readonly #banned: Tensor;
+  /** With the end token: until there are enough words. */
+  readonly #bannedEarly: Tensor;
+  readonly #minWords: number;
   readonly #scores: Tensor;
   readonly #tokens: Tensor;
   readonly #parents: Tensor;
@@ -89,7 +95,8 @@ class Search {
   readonly #alphas: Tensor | undefined;
   #state: LstmState;
 
-  constructor(decoder: Decoder, features: Tensor, { k, maxLength, banned, attention }: SearchOptions) {
+  constructor(decoder: Decoder, features: Tensor, options: SearchOptions) {
+    const { k, maxLength, minWords, banned, attention } = options;
     const { backend } = features;
     const [B, P] = features.shape;
     const N = B * k;
@@ -111,6 +118,9 @@ class Search {
     const mask = new Uint32Array(words);
     for (const id of banned) mask[id] = 1;
     this.#banned = make(mask, [words], "u32", "banned");
+    mask[END] = 1;
+    this.#bannedEarly = make(mask, [words], "u32", "banned early");
+    this.#minWords = minWords;
     const scores = Array.from({ length: N }, (_, n) => n % k === 0 ? 0 : LOWEST_SCORE);
     this.#scores = make(scores, [N], "f32", "scores");
     this.#tokens = make(new Uint32Array(N).fill(START), [1, N], "u32", "tokens");
@@ -145,7 +155,7 @@ class Search {
       backend.run(beamCandidatesKernel, {
         logits: logits.storage,
         scores: this.#scores.storage,
-        banned: this.#banned.storage,
+        banned: (t < this.#minWords ? this.#bannedEarly : this.#banned).storage,
         candidate_scores: scores.storage,
         candidate_words: words.storage,
       }, { N, V, k });
@@ -177,7 +187,14 @@ class Search {
 
   dispose(): void {
     const { features: _, ...own } = this.#memory; // the features are the caller's
-    const tensors = [this.#banned, this.#scores, this.#tokens, this.#parents, this.finished]
+    const tensors = [
+      this.#banned,
+      this.#bannedEarly,
+      this.#scores,
+      this.#tokens,
+      this.#parents,
+      this.finished,
+    ]
       .concat([this.#historyScores, this.#historyChoices, this.#state.h, this.#state.c])
       .concat(this.#alphas ?? [], own.att1 ?? []);
     for (const tensor of tensors) tensor.dispose();

@@ -57,16 +57,16 @@ export class CaptionModel {
    * Makes the model with initial weights. Make it outside any scope.
    *
    * @param words V, size of the vocabulary.
-   * @param options `seed` of the initial weights, default 0.
+   * @param options `seed` of the initial weights, default 0; null leaves them open, for loading.
    */
   constructor(
     backend: Backend,
     config: ModelConfig,
-    { words, seed = 0 }: { readonly words: number; readonly seed?: number },
+    { words, seed = 0 }: { readonly words: number; readonly seed?: number | null },
   ) {
     this.config = config;
     this.words = words;
-    this.parameters = new Parameters(backend, seed);
+    this.parameters = new Parameters(backend, seed ?? undefined);
     this.encoder = tinyEncoder(this.parameters, config.preprocessing.size, config.channels);
     const { embedding, hidden, attention } = config;
     const sizes = { words, channels: this.encoder.channels, embedding, hidden, attention };

@@ -8,8 +8,8 @@ import type { LoadedModel } from "./model_file.ts";
 export interface CaptionSplitOptions extends BeamOptions {
   /** Pictures in one batch. Default 16. */
   readonly batchSize?: number;
-  /** Called after each batch. */
-  readonly onProgress?: (done: number, total: number) => void;
+  /** Called after each batch; a promise is waited for. */
+  readonly onProgress?: (done: number, total: number) => void | Promise<void>;
 }
 
 /** Captions every picture of a split: its captions, best first, in the split's order. */
@@ -24,7 +24,7 @@ export async function captionSplit(
     const count = Math.min(batchSize, total - captions.length);
     const numbers = Array.from({ length: count }, (_, i) => captions.length + i);
     captions.push(...await captionPixels(loaded, split.pixels(numbers), search));
-    onProgress(captions.length, total);
+    await onProgress(captions.length, total);
   }
   return captions;
 }

@@ -24,6 +24,7 @@ export interface WrittenCaption {
  * Captions pictures, all in one batch.
  *
  * @param pixels Preprocessed bytes [B, size, size, 3].
+ * @param options `minWords` is 1 unless told otherwise: no caption is empty.
  * @returns The captions of each picture, best first, never none.
  */
 export async function captionPixels(
@@ -40,7 +41,7 @@ export async function captionPixels(
   }
   const features = scope(() => model.encode(uploadPixels(model.backend, pixels), { batch, training: false }));
   try {
-    const captions = await beamSearch(model.decoder, features, options);
+    const captions = await beamSearch(model.decoder, features, { minWords: 1, ...options });
     return captions.map((list) => list.map((caption) => write(caption, vocabulary.words)));
   } finally {
     features.dispose();
@@ -49,6 +50,11 @@ export async function captionPixels(
 
 function write(caption: Caption, words: readonly string[]): WrittenCaption {
   const { ids, logProbabilities, alphas, finished, final } = caption;
+  if (!Number.isFinite(final)) {
+    throw new RangeError(
+      "Cannot caption: the model's scores are not numbers, its weights are damaged, train it again",
+    );
+  }
   const length = finished ? ids.length - 1 : ids.length; // the end token is no word
   const written = ids.slice(0, length).map((id, i) => ({
     word: words[id],

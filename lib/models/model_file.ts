@@ -7,7 +7,8 @@ import type { Parameter } from "../nn/parameters.ts";
 import type { WordSource } from "../data/dataset.ts";
 import { Vocabulary } from "../text/vocabulary.ts";
 import { CaptionModel } from "./caption_model.ts";
-import { DECODERS, ENCODERS, type ModelConfig } from "./config.ts";
+import { infoProblems } from "./check_info.ts";
+import type { ModelConfig } from "./config.ts";
 
 /** Version of the metadata's layout. */
 export const MODEL_FORMAT = 1;
@@ -49,13 +50,13 @@ export async function modelToFile(model: CaptionModel, info: ModelInfo): Promise
  * Builds the model that a file holds.
  *
  * @param name The file's name, for errors.
- * @throws {SyntaxError} If it is no model of ours, or of another format.
+ * @throws {SyntaxError} If it is no model of ours, of another format, or damaged: all that is wrong is named.
  * @throws {RangeError} If tensors are missing or have other shapes: all are named.
  */
 export function modelFromFile(backend: Backend, file: SafetensorsFile, name: string): LoadedModel {
   const info = readInfo(file, name);
   const vocabulary = new Vocabulary(info.words);
-  const model = new CaptionModel(backend, info.config, { words: vocabulary.size });
+  const model = new CaptionModel(backend, info.config, { words: vocabulary.size, seed: null });
   try {
     loadParameters(model.parameters.all, file.tensors, name);
   } catch (error) {
@@ -73,31 +74,28 @@ export function readInfo(file: SafetensorsFile, name: string): ModelInfo {
       `Cannot load ${name}: it is a safetensors file, but not a Showtell model (its metadata have no "showtell")`,
     );
   }
-  let info: ModelInfo & { readonly format?: number };
+  let info: unknown;
   try {
     info = JSON.parse(text);
   } catch (error) {
-    throw new SyntaxError(`Cannot load ${name}: its "showtell" metadata is not JSON`, { cause: error });
+    throw new SyntaxError(`Cannot load ${name}: its "showtell" metadata are not JSON`, { cause: error });
   }
-  if (info.format !== MODEL_FORMAT) {
+  const fields = Object(info) as Readonly<Record<string, unknown>>;
+  if (fields.format !== MODEL_FORMAT) {
     throw new SyntaxError(
-      `Cannot load ${name}: its format is ${info.format}, this version reads ${MODEL_FORMAT}, train it again ` +
+      `Cannot load ${name}: its format is ${fields.format}, this version reads ${MODEL_FORMAT}, train it again ` +
         `or use the version that wrote it`,
     );
   }
-  const missing = ["config", "words", "wordSource", "recipe", "step", "scores", "dataHash"]
-    .filter((key) => !(key in info));
-  if (missing.length > 0) {
-    throw new SyntaxError(`Cannot load ${name}: its "showtell" metadata lack ${missing.join(", ")}`);
-  }
-  const { encoder, decoder } = info.config;
-  if (!ENCODERS.includes(encoder) || !DECODERS.includes(decoder)) {
+  const problems = infoProblems(fields);
+  if (problems.length > 0) {
     throw new SyntaxError(
-      `Cannot load ${name}: it has the encoder "${encoder}" and the decoder "${decoder}", known are ` +
-        `${ENCODERS.join(", ")} and ${DECODERS.join(", ")}`,
+      `Cannot load ${name}: its "showtell" metadata do not describe a model this version can build: ${
+        problems.join("; ")
+      }`,
     );
   }
-  return info;
+  return info as ModelInfo; // just checked
 }
 
 /** A parameter as a file holds it: a convolution's weight in PyTorch's order. */
@@ -127,13 +125,14 @@ export function loadParameters(
     if (!found) problems.push(`${key} is missing`);
     else if (found.shape.join() !== expected.join()) {
       problems.push(`${key} is [${found.shape.join(", ")}], should be [${expected.join(", ")}]`);
-    }
+    } else if (!found.dtype.startsWith("F")) problems.push(`${key} holds ${found.dtype}, should hold F32`);
   }
   if (problems.length > 0) {
     throw new RangeError(`Cannot load ${name}: its tensors do not fit the model: ${problems.join("; ")}`);
   }
   for (const { name: key, tensor, layout } of parameters) {
-    const values = Float32Array.from(tensors.get(key)!.data as Float32Array);
+    const { data: found } = tensors.get(key)!;
+    const values = found instanceof Float32Array ? found : Float32Array.from(found as Float64Array);
     const data = layout === "conv" ? oihwToHwio(values, tensor.shape) : values;
     tensor.backend.write(tensor.storage, data);
   }

@@ -42,10 +42,11 @@ export function fanIn(inputs: number): Initialiser {
  */
 export class Parameters {
   readonly backend: Backend;
-  readonly #seed: number;
+  readonly #seed: number | undefined;
   readonly #byName = new Map<string, Parameter>();
 
-  constructor(backend: Backend, seed: number) {
+  /** @param seed Undefined leaves their values open, for those that are about to be loaded: drawing takes a while. */
+  constructor(backend: Backend, seed: number | undefined) {
     this.backend = backend;
     this.#seed = seed;
   }
@@ -69,10 +70,12 @@ export class Parameters {
     if (this.#byName.has(name)) throw new RangeError(`Cannot add the parameter ${name}: it exists already`);
     const { shape, start, layout = "same", trained = true } = options;
     const tensor = new Tensor(this.backend, shape, { label: name });
-    const random = new Random(this.#seed, ...[...name].map((letter) => letter.codePointAt(0)!));
-    const values = new Float32Array(sizeOf(shape));
-    for (let i = 0; i < values.length; i++) values[i] = start(random);
-    this.backend.write(tensor.storage, values);
+    if (this.#seed !== undefined) {
+      const random = new Random(this.#seed, ...[...name].map((letter) => letter.codePointAt(0)!));
+      const values = new Float32Array(sizeOf(shape));
+      for (let i = 0; i < values.length; i++) values[i] = start(random);
+      this.backend.write(tensor.storage, values);
+    }
     this.#byName.set(name, { name, tensor, layout, trained });
     return tensor;
   }

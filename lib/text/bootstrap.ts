@@ -32,11 +32,10 @@ export interface Difference extends Interval {
 /** 95 % interval of every score over resampled sets of as many images. */
 export function scoreIntervals(scores: Scores, options: BootstrapOptions = {}): Record<ScoreName, Interval> {
   const { samples = 1000, seed = 1 } = options;
-  const drawn = new Uint32Array(scores.images);
+  const rows = rowsOf(scores);
   const values = mapNames(() => new Float64Array(samples));
   for (let sample = 0; sample < samples; sample++) {
-    draw(drawn, drawn.length, hash32(seed, sample));
-    const found = scoresOf(scores, drawn);
+    const found = scoresOfSums(sumRows(rows, resample(scores.images, hash32(seed, sample))), scores.images);
     for (const name of SCORE_NAMES) values[name][sample] = found[name];
   }
   return mapNames((name) => middle95(values[name]));
@@ -53,21 +52,29 @@ export function compareScores(
   options: BootstrapOptions = {},
 ): Record<ScoreName, Difference> {
   const { samples = 1000, seed = 1 } = options;
-  const order = alignImages(first, second);
-  const images = order.length;
-  const [drawn, other] = [new Uint32Array(images), new Uint32Array(images)];
+  const { images } = first;
+  const [a, b] = [rowsOf(first), rowsOf(second, alignImages(first, second))];
+  const difference = (sumsA: Float64Array, sumsB: Float64Array) => {
+    const [scoresA, scoresB] = [scoresOfSums(sumsA, images), scoresOfSums(sumsB, images)];
+    return mapNames((name) => scoresB[name] - scoresA[name]);
+  };
+  const all = new Uint8Array(images).fill(1);
+  const [totalA, totalB] = [sumRows(a, all), sumRows(b, all)];
+  const observed = difference(totalA, totalB);
   const resampled = mapNames(() => new Float64Array(samples));
   const exceeded = mapNames(() => 1); // the observed one counts
-  const observed = mapNames((name) => second[name] - first[name]);
   for (let sample = 0; sample < samples; sample++) {
-    draw(drawn, images, hash32(seed, sample));
-    for (let i = 0; i < images; i++) other[i] = order[drawn[i]];
-    const [a, b] = [scoresOf(first, drawn), scoresOf(second, other)];
-    draw(drawn, 2, hash32(seed, sample, 1));
-    const exchanged = exchangedDifference(first, second, { order, exchange: drawn });
+    const weights = resample(images, hash32(seed, sample));
+    const moved = difference(sumRows(a, weights), sumRows(b, weights));
+    const exchanged = coins(images, hash32(seed, sample, 1));
+    const [fromA, fromB] = [sumRows(a, exchanged), sumRows(b, exchanged)];
+    const swapped = difference(
+      totalA.map((sum, i) => sum - fromA[i] + fromB[i]),
+      totalB.map((sum, i) => sum - fromB[i] + fromA[i]),
+    );
     for (const name of SCORE_NAMES) {
-      resampled[name][sample] = b[name] - a[name];
-      if (Math.abs(exchanged[name]) >= Math.abs(observed[name]) - 1e-12) exceeded[name]++;
+      resampled[name][sample] = moved[name];
+      if (Math.abs(swapped[name]) >= Math.abs(observed[name]) - 1e-12) exceeded[name]++;
     }
   }
   return mapNames((name) => ({
@@ -77,72 +84,72 @@ export function compareScores(
   }));
 }
 
-/** Fills `out` with whole numbers below `limit` (xorshift of Marsaglia 2003: a thousand resamples are many numbers). */
-function draw(out: Uint32Array, limit: number, seed: number): void {
-  let state = seed | 1;
-  for (let i = 0; i < out.length; i++) {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    out[i] = (state >>> 0) / 2 ** 32 * limit;
-  }
-}
-
 /** All scores of some of the images, by their numbers; CIDEr keeps the document frequencies of the whole set. */
 export function scoresOf(scores: Scores, images: ArrayLike<number>): Record<ScoreName, number> {
-  const counts = new Float64Array(BLEU_COUNTS);
-  const { bleuCounts, perImage: { ROUGE_L, CIDEr, CIDEr_plain } } = scores;
-  let [rouge, cider, plain] = [0, 0, 0];
-  for (let i = 0; i < images.length; i++) {
-    const image = images[i];
-    for (let j = 0; j < BLEU_COUNTS; j++) counts[j] += bleuCounts[image * BLEU_COUNTS + j];
-    rouge += ROUGE_L[image];
-    cider += CIDEr[image];
-    plain += CIDEr_plain[image];
-  }
-  const [Bleu_1, Bleu_2, Bleu_3, Bleu_4] = bleuOfCounts(counts);
-  const share = 1 / images.length;
-  return {
-    Bleu_1,
-    Bleu_2,
-    Bleu_3,
-    Bleu_4,
-    ROUGE_L: rouge * share,
-    CIDEr: cider * share,
-    CIDEr_plain: plain * share,
-  };
+  const weights = new Uint8Array(scores.images);
+  for (let i = 0; i < images.length; i++) weights[images[i]] = 1;
+  return scoresOfSums(sumRows(rowsOf(scores), weights), images.length);
 }
 
-/** Second minus first where the two captions of the images with `exchange` 1 change systems. */
-function exchangedDifference(
-  first: Scores,
-  second: Scores,
-  { order, exchange }: { readonly order: Uint32Array; readonly exchange: Uint32Array },
-): Record<ScoreName, number> {
-  const sums = new Float64Array(2 * BLEU_COUNTS); // the first's counts, then the second's
-  for (let image = 0; image < order.length; image++) {
-    const mine = image * BLEU_COUNTS;
-    const theirs = order[image] * BLEU_COUNTS;
-    const ofFirst = exchange[image] * BLEU_COUNTS;
-    const ofSecond = BLEU_COUNTS - ofFirst;
-    for (let j = 0; j < BLEU_COUNTS; j++) {
-      sums[ofFirst + j] += first.bleuCounts[mine + j];
-      sums[ofSecond + j] += second.bleuCounts[theirs + j];
-    }
+/** What the scores of a set are made of, one row an image, so that one pass over memory scores a resampled set. */
+interface Rows {
+  readonly counts: Uint32Array; // [images, BLEU_COUNTS]
+  readonly means: readonly Float64Array[]; // of MEANS, [images] each
+}
+const MEANS = ["ROUGE_L", "CIDEr", "CIDEr_plain"] as const;
+
+/** @param order Numbers of the images in the order wanted. Default: as they are. */
+function rowsOf({ bleuCounts, perImage }: Scores, order?: Uint32Array): Rows {
+  if (!order) return { counts: bleuCounts, means: MEANS.map((name) => perImage[name]) };
+  const counts = new Uint32Array(bleuCounts.length);
+  order.forEach((from, to) => {
+    counts.set(bleuCounts.subarray(from * BLEU_COUNTS, (from + 1) * BLEU_COUNTS), to * BLEU_COUNTS);
+  });
+  return { counts, means: MEANS.map((name) => Float64Array.from(order, (from) => perImage[name][from])) };
+}
+
+/** Sums of the rows, each as often as its weight says: BLEU's counts, then the scores of {@linkcode MEANS}. */
+function sumRows({ counts, means: [rouge, cider, plain] }: Rows, weights: Uint8Array): Float64Array {
+  const sums = new Float64Array(BLEU_COUNTS + MEANS.length);
+  for (let image = 0, row = 0; image < weights.length; image++, row += BLEU_COUNTS) {
+    const weight = weights[image];
+    if (weight === 0) continue;
+    for (let j = 0; j < BLEU_COUNTS; j++) sums[j] += weight * counts[row + j];
+    sums[BLEU_COUNTS] += weight * rouge[image];
+    sums[BLEU_COUNTS + 1] += weight * cider[image];
+    sums[BLEU_COUNTS + 2] += weight * plain[image];
   }
-  const mean = (name: ScoreName) => {
-    const [a, b] = [first.perImage[name], second.perImage[name]];
-    let sum = 0;
-    for (let image = 0; image < order.length; image++) {
-      sum += (b[order[image]] - a[image]) * (1 - 2 * exchange[image]);
-    }
-    return sum / order.length;
-  };
-  const bleuA = bleuOfCounts(sums.subarray(0, BLEU_COUNTS));
-  const bleuB = bleuOfCounts(sums.subarray(BLEU_COUNTS));
-  const [Bleu_1, Bleu_2, Bleu_3, Bleu_4] = bleuB.map((score, i) => score - bleuA[i]);
-  const [ROUGE_L, CIDEr, CIDEr_plain] = [mean("ROUGE_L"), mean("CIDEr"), mean("CIDEr_plain")];
+  return sums;
+}
+
+function scoresOfSums(sums: Float64Array, images: number): Record<ScoreName, number> {
+  const [Bleu_1, Bleu_2, Bleu_3, Bleu_4] = bleuOfCounts(sums);
+  const [ROUGE_L, CIDEr, CIDEr_plain] = sums.subarray(BLEU_COUNTS).map((sum) => sum / images);
   return { Bleu_1, Bleu_2, Bleu_3, Bleu_4, ROUGE_L, CIDEr, CIDEr_plain };
+}
+
+/** How often each image is in a resampled set of as many. */
+function resample(images: number, seed: number): Uint8Array {
+  const weights = new Uint8Array(images);
+  let state = seed | 1;
+  for (let i = 0; i < images; i++) {
+    state = next(state);
+    weights[Math.floor((state >>> 0) / 2 ** 32 * images)]++;
+  }
+  return weights;
+}
+
+/** 0 or 1 for each image. */
+function coins(images: number, seed: number): Uint8Array {
+  let state = seed | 1;
+  return new Uint8Array(images).map(() => (state = next(state)) >>> 31);
+}
+
+/** Xorshift of Marsaglia 2003: thousands of resamples take many numbers. Never 0 after a start that is not. */
+function next(state: number): number {
+  state ^= state << 13;
+  state ^= state >>> 17;
+  return state ^ (state << 5);
 }
 
 /** Number in `second` of each image of `first`. */

@@ -95,7 +95,6 @@ const APOSTROPHE_WORDS: readonly Rule[] = [
   rule(`(?:[A-HJ-XZ]|[dlno])${APOSTROPHE}${LETTER}{2,}`, AS_WRITTEN), // "O'Brien", "o'clock"
   rule(`[djl]${APOSTROPHE}`), // "d'" of "d'a"
   rule(`(y${APOSTROPHE})(?![msd]|ll|re|ve)${LETTER}`), // "y'" of "y'know"
-  rule(`(y${APOSTROPHE})all`),
   rule(`${LETTER}+[aeiouyAEIOUY]${APOSTROPHE}[aeiouA-Z]${LETTER}*`, AS_WRITTEN), // "ma'am"
   rule(`e${APOSTROPHE}er|ol${APOSTROPHE}|c${APOSTROPHE}(?:mon|est)|s${APOSTROPHE}mores`),
   rule(`(?:nat|li)${APOSTROPHE}l|cap${APOSTROPHE}n|ev${APOSTROPHE}ry|nor${APOSTROPHE}easter`),

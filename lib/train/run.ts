@@ -47,8 +47,8 @@ export interface RunEnd {
  *
  * Which batch the loader makes depends on its seed and the step alone: a resumed run sees what it would have seen.
  *
- * @throws {RangeError} After three steps in a row whose loss was not finite: with the step, the image ids and the
- * last checkpoint.
+ * @throws {RangeError} After three steps in a row whose loss was not finite, or at the end if the last was not: with
+ * the step, the image ids and the last checkpoint.
  */
 export async function runTraining(
   trainer: Trainer,
@@ -72,15 +72,17 @@ export async function runTraining(
   for (;;) {
     const step = trainer.steps;
     const last = step >= steps;
-    if (last || step % logEvery === 0) await report();
+    if (last || owed || step % logEvery === 0) await report();
+    if (last && watch.bad) throw watch.error();
     if (owed) {
-      await report();
-      owed = await hooks.validate(step, epochOf(step)) === false;
+      owed = !watch.bad && await hooks.validate(step, epochOf(step)) === false;
       unsaved = true;
     }
     const stop = owed || last || await hooks.pause();
-    if (unsaved && (stop || (step > start && checkpointDue(step)))) {
-      await report(); // never save behind a loss that nobody has looked at
+    let save = unsaved && (stop || (step > start && checkpointDue(step)));
+    if (save) await report(); // never save behind a loss that nobody has looked at,
+    save &&= stop || !watch.bad; // nor in place of a good checkpoint one that may not be
+    if (save) {
       watch.savedTo(await hooks.checkpoint(step), step);
       unsaved = false;
     }
@@ -97,10 +99,17 @@ export async function runTraining(
 class LossWatch {
   readonly #images = new Map<number, readonly number[]>();
   #badInARow = 0;
+  /** The last step with a bad loss. */
+  #worst = "";
   #checkpoint: string | undefined;
 
   constructor(resumedFrom: string | undefined) {
     this.#checkpoint = resumedFrom;
+  }
+
+  /** Whether the last loss that was read is not finite. */
+  get bad(): boolean {
+    return this.#badInARow > 0;
   }
 
   savedTo(path: string | void, step: number): void {
@@ -115,18 +124,26 @@ class LossWatch {
     for (const { step, loss, gradNorm } of readings) {
       const images = this.#images.get(step);
       this.#images.delete(step);
-      this.#badInARow = Number.isFinite(loss) && Number.isFinite(gradNorm) ? 0 : this.#badInARow + 1;
-      if (this.#badInARow === MOST_BAD_STEPS) {
-        throw new RangeError(
-          `Cannot go on training: the loss or its gradient was not finite in ${MOST_BAD_STEPS} steps in a row ` +
-            `(those updates were skipped; the last good checkpoint is ${
-              this.#checkpoint ?? "none"
-            }, a lower ` +
-            `--learning-rate may help); at step ${step} the loss was ${loss}, its images ${
-              images?.join(", ")
-            }`,
-        );
+      if (Number.isFinite(loss) && Number.isFinite(gradNorm)) {
+        this.#badInARow = 0;
+        continue;
       }
+      this.#badInARow++;
+      this.#worst = `at step ${step} the loss was ${loss}, its images ${images?.join(", ")}`;
+      if (this.#badInARow === MOST_BAD_STEPS) throw this.error();
     }
+  }
+
+  error(): RangeError {
+    const count = this.#badInARow;
+    return new RangeError(
+      `Cannot go on training: the loss or its gradient was not finite in ${count} ${
+        count === 1 ? "step" : "steps"
+      } ` +
+        `in a row (those updates were skipped; the last good checkpoint is ${
+          this.#checkpoint ?? "none"
+        }, a lower ` +
+        `--learning-rate may help); ${this.#worst}`,
+    );
   }
 }

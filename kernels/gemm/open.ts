@@ -1,0 +1,122 @@
+// This module is browser compatible.
+/** Opens the engine: its memory, its module, its threads. */
+
+import { conv2dBackwardWeight } from "./conv_weight.ts";
+import { conv2d, conv2dBackwardInput } from "./conv.ts";
+import type { CpuEngine } from "./engine.ts";
+import { gemm } from "./gemm.ts";
+import { runLoop } from "./loops.ts";
+import { buildModule, hasRelaxedSimd } from "./module.ts";
+import { MOST_WORKERS } from "./pool_jobs.ts";
+import { Pool, reservedBytes } from "./pool.ts";
+
+/** Bytes of a WebAssembly page, and of what the engine's sizes are told in. */
+const PAGE = 65536;
+const MIB = 2 ** 20;
+/** The most that 32-bit addresses reach. */
+const MOST_MEGABYTES = 4096;
+/** Most threads by default: more gain little on matrices of this project's sizes. */
+const DEFAULT_MOST_THREADS = 16;
+
+/** Options of {@linkcode openEngine}. */
+export interface EngineOptions {
+  /** Threads that compute, the calling one included. Default: the machine's logical processors, at most 16. */
+  readonly threads?: number;
+  /** How far the memory may grow, in MiB. Default: as far as the machine allows, at most 4096. */
+  readonly maximumMegabytes?: number;
+  /** Whether to use the fused multiply-add of relaxed SIMD. Default: where the machine has it. */
+  readonly relaxed?: boolean;
+}
+
+/** Whether this thread may share memory with workers and wait for them (a browser's main thread may not). */
+function canShare(): boolean {
+  if (typeof SharedArrayBuffer === "undefined" || typeof Worker === "undefined") return false;
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1);
+    return true;
+  } catch (error) {
+    if (error instanceof TypeError) return false; // "Atomics.wait cannot be called in this context"
+    throw error;
+  }
+}
+
+/** A memory of `initial` bytes that may grow: only addresses are reserved. Asks for less where there are too few. */
+function openMemory(initial: number, shared: boolean, maximumMegabytes?: number) {
+  for (let maximum = maximumMegabytes ?? MOST_MEGABYTES;; maximum /= 2) {
+    const maximumPages = Math.min(65536, Math.floor(maximum * MIB / PAGE));
+    try {
+      const memory = new WebAssembly.Memory({ initial: initial / PAGE, maximum: maximumPages, shared });
+      return { memory, maximumPages };
+    } catch (error) {
+      if (maximumMegabytes === undefined && maximum / 2 * MIB > 2 * initial) continue;
+      const [needed, limit] = [Math.ceil(initial / MIB), Math.round(maximum)];
+      throw new RangeError(
+        `Cannot open the CPU engine: ${needed} MiB and room to grow up to ${limit} MiB are not to be had, ` +
+          `use fewer threads or another maximumMegabytes`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+/**
+ * Opens the SIMD engine.
+ *
+ * Without shared memory, or where workers do not start, it computes on the calling thread; `description` says so.
+ *
+ * @throws {RangeError} If there is no room for the memory or `threads` is more than 64.
+ */
+export async function openEngine(options: EngineOptions = {}): Promise<CpuEngine> {
+  const { relaxed = hasRelaxedSimd(), maximumMegabytes } = options;
+  const cores = Math.min(DEFAULT_MOST_THREADS, navigator.hardwareConcurrency || 1);
+  const wanted = Math.max(1, Math.floor(options.threads ?? cores));
+  if (wanted > MOST_WORKERS + 1) {
+    throw new RangeError(`Cannot use ${wanted} threads: at most ${MOST_WORKERS + 1} are possible`);
+  }
+  const shared = canShare();
+  const threads = shared ? wanted : 1;
+  const heapStart = reservedBytes(threads);
+  const { memory, maximumPages } = openMemory(heapStart, shared, maximumMegabytes);
+  const module = buildModule({ relaxed, shared, maximumPages });
+  const pool = new Pool(module, memory);
+  let problem = "";
+  try {
+    await pool.start(threads - 1);
+  } catch (error) {
+    problem = ` (workers did not start: ${error instanceof Error ? error.message : error})`;
+  }
+  const kind = relaxed ? "relaxed SIMD 6×8" : "SIMD 4×8";
+  return {
+    memory,
+    get threads() {
+      return pool.threads;
+    },
+    description: `${kind}, ${pool.threads} ${pool.threads === 1 ? "thread" : "threads"}${problem}`,
+    heapStart,
+    grow(bytes) {
+      const start = grow(memory, bytes, maximumPages);
+      pool.noteGrowth();
+      return start;
+    },
+    gemm: (args) => gemm(pool, args),
+    conv2d: (buffers, shape, options) => conv2d(pool, buffers, shape, options),
+    conv2dBackwardInput: (buffers, shape) => conv2dBackwardInput(pool, buffers, shape),
+    conv2dBackwardWeight: (buffers, shape) => conv2dBackwardWeight(pool, buffers, shape),
+    loop: (name, count, args, grain = 1) => runLoop(pool, module.loops, { name, count, args, grain }),
+    close: () => pool.close(),
+  };
+}
+
+/** Makes the memory longer; the result is where the new bytes begin. */
+function grow(memory: WebAssembly.Memory, bytes: number, maximumPages: number): number {
+  try {
+    return memory.grow(Math.ceil(bytes / PAGE)) * PAGE;
+  } catch (error) {
+    const held = Math.round(memory.buffer.byteLength / MIB);
+    const [more, limit] = [Math.ceil(bytes / MIB), Math.floor(maximumPages * PAGE / MIB)];
+    throw new RangeError(
+      `Cannot grow the CPU memory by ${more} MiB: it holds ${held} MiB, the limit is ${limit} MiB`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,86 @@
+// This module is browser compatible.
+/** Where the time of a training step goes, kernel by kernel. */
+
+import type { Backend } from "../backend/backend.ts";
+import type { WebgpuBackend } from "../backend/webgpu.ts";
+import { ObservedBackend } from "./observed_backend.ts";
+import { median } from "./race.ts";
+import { stepTrainer } from "./step.ts";
+import { stepBatch, type StepWork } from "./step_work.ts";
+
+/** One kernel's part of a step. */
+export interface ProfileRow {
+  readonly name: string;
+  /** Runs in a step. */
+  readonly count: number;
+  /** Of all of them, in a step. */
+  readonly ms: number;
+}
+
+const STEPS = 3;
+
+/** Wall time of each kernel on the CPU, and what JavaScript takes between them. */
+export async function profileCpu(inner: Backend, work: StepWork): Promise<ProfileRow[]> {
+  const backend = new ObservedBackend(inner);
+  let ms = 0;
+  await steps(backend, work, () => {
+    backend.timing = true;
+    ms = performance.now();
+  });
+  ms = performance.now() - ms;
+  const rows = [...backend.times].map(([name, time]) => ({
+    name,
+    count: time.count / STEPS,
+    ms: time.ms / STEPS,
+  }));
+  const rest = ms / STEPS - rows.reduce((sum, row) => sum + row.ms, 0);
+  return [...rows, { name: "(outside kernels)", count: 1, ms: rest }].sort((a, b) => b.ms - a.ms);
+}
+
+/** Each program's time on the GPU, by its own clock. The backend was opened with `profile`. */
+export async function profileWebgpu(backend: WebgpuBackend, work: StepWork): Promise<ProfileRow[]> {
+  await steps(backend, work, () => backend.profile());
+  const entries = await backend.profile();
+  return entries.map(({ name, count, ms }) => ({ name, count: count / STEPS, ms: ms / STEPS }));
+}
+
+/** Takes a step to warm up, begins to measure, and takes those that are measured. */
+async function steps(backend: Backend, work: StepWork, begin: () => unknown): Promise<void> {
+  const { model, trainer } = stepTrainer(backend, work);
+  const batch = stepBatch(work);
+  trainer.step(batch);
+  await trainer.readings();
+  await begin();
+  for (let i = 0; i < STEPS; i++) trainer.step(batch);
+  await trainer.readings();
+  trainer.dispose();
+  model.dispose();
+}
+
+/** What JavaScript does for a step on a GPU. */
+export interface RecordingCost {
+  /** Dispatches of a step. */
+  readonly dispatches: number;
+  /** Microseconds of JavaScript for each of them: ops, tape, recording and submitting. */
+  readonly microseconds: number;
+}
+
+/** Measures how long JavaScript takes to record a step while the GPU has nothing else to do. */
+export async function measureRecording(inner: Backend, work: StepWork): Promise<RecordingCost> {
+  const backend = new ObservedBackend(inner);
+  const { model, trainer } = stepTrainer(backend, work);
+  const batch = stepBatch(work);
+  const times: number[] = [];
+  for (let i = 0; i < 2 * STEPS; i++) {
+    backend.runs = 0;
+    const start = performance.now();
+    trainer.step(batch);
+    const ms = performance.now() - start;
+    if (i >= STEPS) times.push(ms);
+    await trainer.readings(); // outside the clock: waits for the GPU
+  }
+  const dispatches = backend.runs;
+  trainer.dispose();
+  model.dispose();
+  return { dispatches, microseconds: median(times) * 1000 / dispatches };
+}

@@ -1,0 +1,53 @@
+// This module is browser compatible.
+/** Which races there are, and their outcomes as plain data that can pass between processes. */
+
+import { CAPTION_WORKS } from "./caption_work.ts";
+import { KERNEL_WORKS } from "./cases.ts";
+import type { Who, Work } from "./contestant.ts";
+import type { DeviceChoice } from "./devices.ts";
+import type { Outcome } from "./race.ts";
+import { STEP_WORK } from "./step_work.ts";
+
+/** Everything that is raced, in the order of the report. */
+export const RACES: readonly Work[] = [...KERNEL_WORKS, STEP_WORK, ...CAPTION_WORKS];
+
+/** The races of these names. */
+export function worksNamed(names: readonly string[]): Work[] {
+  return RACES.filter(({ name }) => names.includes(name));
+}
+
+/** What the process with the peers is asked for. */
+export interface PeersRequest extends DeviceChoice {
+  /** Names of the races. */
+  readonly names: readonly string[];
+  readonly rounds: number;
+  /** Folder of PyTorch's reference, where it takes part. */
+  readonly reference?: string;
+}
+
+/** One contestant's part of a race. */
+export interface Entry extends Who {
+  /** Milliseconds for one work, round by round. */
+  readonly ms: readonly number[];
+  /** Why there are none. */
+  readonly problem?: string;
+}
+
+/** How a race went. */
+export interface RaceReport {
+  /** Name of the work. */
+  readonly name: string;
+  readonly entries: readonly Entry[];
+}
+
+/** Outcomes without what cannot leave the process. */
+export function reportOf({ name }: Work, outcomes: readonly Outcome[]): RaceReport {
+  const entries = outcomes.map(({ contestant: { peer, device, threads }, ms, problem }) => ({
+    peer,
+    device,
+    threads,
+    ms,
+    problem,
+  }));
+  return { name, entries };
+}

@@ -1,0 +1,97 @@
+// This module is browser compatible.
+import { copyKernel } from "../../kernels/elementwise.ts";
+import { embedding } from "../ops/embedding.ts";
+import type { LstmState } from "../ops/lstm_steps.ts";
+import { scope, tensorsIn } from "../scope.ts";
+import { Tensor, tensor } from "../tensor.ts";
+import type { Decoder, DecoderMemory } from "./decoder.ts";
+
+/** What {@linkcode SearchRows} is made of. */
+export interface SearchRowsOptions {
+  /** Rows of each image: beams or samples. */
+  readonly copies: number;
+  /** Steps whose attention is kept, where `attention` is set. */
+  readonly maxLength: number;
+  /** Keep the attention of every step. */
+  readonly attention: boolean;
+}
+
+/** A decoder that writes on N = B · copies rows at once, one word a step, all on the device. */
+export class SearchRows {
+  /** V, words. */
+  readonly words: number;
+  /** N. */
+  readonly count: number;
+  readonly #decoder: Decoder;
+  readonly #memory: DecoderMemory;
+  readonly #alphas: Tensor | undefined;
+  #state: LstmState;
+
+  /** @param features [B, P, D], which stay the caller's. */
+  constructor(decoder: Decoder, features: Tensor, { copies, maxLength, attention }: SearchRowsOptions) {
+    const { backend } = features;
+    const [B, P] = features.shape;
+    const N = B * copies;
+    const { start, state, words } = scope(() => {
+      const start = decoder.begin(features);
+      const images = Array.from({ length: N }, (_, n) => Math.floor(n / copies));
+      const image = tensor(backend, images, { type: "u32", label: "image of row" });
+      const state = { h: embedding(start.state.h, image), c: embedding(start.state.c, image) };
+      return { start, state, words: decoder.predict(start.state.h).shape[1] };
+    });
+    start.state.h.dispose();
+    start.state.c.dispose();
+    this.#decoder = decoder;
+    this.#memory = start.memory;
+    this.#state = state;
+    this.words = words;
+    this.count = N;
+    this.#alphas = attention && start.memory.att1
+      ? new Tensor(backend, [maxLength, N, P], { label: "history of alphas" })
+      : undefined;
+  }
+
+  /**
+   * Reads one word on every row.
+   *
+   * @param tokens [1, N], u32.
+   * @param t The step, from 0.
+   * @param use Is given the logits [N, V] of the next words, which die with the step. Tensors it returns live on.
+   */
+  read<R>(tokens: Tensor, { t, use }: { readonly t: number; readonly use: (logits: Tensor) => R }): R {
+    const before = this.#state;
+    const { state, result } = scope(() => {
+      const { hidden, cell, alphas } = this.#decoder.read(tokens, { memory: this.#memory, state: before });
+      if (this.#alphas && alphas) {
+        const slice = { count: alphas.length, x_offset: 0, y_offset: t * alphas.length };
+        alphas.backend.run(copyKernel, { x: alphas.storage, y: this.#alphas.storage }, slice);
+      }
+      const h = hidden.view([this.count, hidden.shape[2]]);
+      return { state: { h, c: cell }, result: use(this.#decoder.predict(h)) };
+    });
+    this.#replace(state);
+    return result;
+  }
+
+  /** Row n goes on from what row `parents[n]` has read. */
+  reorder(parents: Tensor): void {
+    const { h, c } = this.#state;
+    this.#replace(scope(() => ({ h: embedding(h, parents), c: embedding(c, parents) })));
+  }
+
+  /** The attention of all steps [maxLength, N, P], where it is kept. */
+  async alphas(): Promise<ArrayLike<number> | undefined> {
+    return await this.#alphas?.read();
+  }
+
+  dispose(): void {
+    const { features: _, ...own } = this.#memory; // the features are the caller's
+    for (const tensor of tensorsIn([own, this.#state, this.#alphas])) tensor.dispose();
+  }
+
+  #replace(state: LstmState): void {
+    this.#state.h.dispose();
+    this.#state.c.dispose();
+    this.#state = state;
+  }
+}

@@ -1,0 +1,109 @@
+// This module runs in Deno only.
+/** The project's commands as a person runs them: those of deno.json, with exactly their permissions. */
+
+import assert from "node:assert/strict";
+import config from "../deno.json" with { type: "json" };
+import { encodeJpeg } from "../lib/deno/encode.ts";
+import { pixelsOf } from "../lib/image/pixels.ts";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+
+/** A command of deno.json. */
+export type TaskName = keyof typeof config.tasks;
+
+/** How a command ended. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A small and quick model. */
+export const TINY = ["--size", "16", "--hidden", "16", "--embedding", "8", "--attention", "8", "--batch", "4"]
+  .concat("--min-count", "1", "--device", "cpu");
+
+function command(name: TaskName, args: readonly string[]): Deno.Command {
+  const [, ...words] = config.tasks[name].split(" "); // the first is "deno"
+  return new Deno.Command(Deno.execPath(), {
+    args: [...words, ...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1", XDG_RUNTIME_DIR: "" }, // as in a container: graphics drivers complain then
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+/** Runs a command to its end. */
+export async function task(name: TaskName, ...args: string[]): Promise<Outcome> {
+  const { code, stdout, stderr } = await command(name, args).output();
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  return { code, stdout: out, stderr: err };
+}
+
+/** Starts a command, sends it a signal as soon as its stderr matches, and waits for its end. */
+export async function signalTask(
+  name: TaskName,
+  args: readonly string[],
+  { signal, when }: { readonly signal: Deno.Signal; readonly when: RegExp },
+): Promise<Outcome> {
+  const child = command(name, args).spawn();
+  const stdout = new Response(child.stdout).text();
+  let stderr = "";
+  let sent = false;
+  for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+    stderr += text;
+    if (!sent && when.test(stderr)) {
+      sent = true;
+      child.kill(signal);
+    }
+  }
+  const { code } = await child.status;
+  assert.ok(sent, `it ended before ${when} was seen: ${stderr}`);
+  return { code, stdout: await stdout, stderr };
+}
+
+/** Runs commands two at a time, as many as a small machine has cores, and returns their outcomes in order. */
+export async function tasks(list: readonly (readonly [TaskName, ...string[]])[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  let next = 0;
+  const lane = async () => {
+    while (next < list.length) {
+      const i = next++;
+      outcomes[i] = await task(...list[i]);
+    }
+  };
+  await Promise.all([lane(), lane()]);
+  return outcomes;
+}
+
+/** Captions and pictures as COCO has them. */
+export interface Coco {
+  images: { id: number; file_name: string }[];
+  annotations: { id: number; image_id: number; caption: string }[];
+}
+
+const COLOURS = { red: [220, 30, 30], green: [30, 200, 40], blue: [30, 40, 220], gray: [128, 128, 128] };
+
+/**
+ * Writes `captions.json` and `photos/` with small pictures of one colour each and two captions a picture.
+ *
+ * @returns What captions.json holds.
+ */
+export async function writeCoco(dir: string, pictures = 12): Promise<Coco> {
+  await Deno.mkdir(`${dir}/photos`, { recursive: true });
+  const coco: Coco = { images: [], annotations: [] };
+  for (let i = 0; i < pictures; i++) {
+    const [name, colour] = Object.entries(COLOURS)[i % 4];
+    const file_name = `${100 + i}.jpg`;
+    const { data } = pixelsOf({ width: 24, height: 16 });
+    const pixels = { width: 24, height: 16, data: data.map((_, at) => colour[at % 3] + (at * (i + 7)) % 30) };
+    await Deno.writeFile(`${dir}/photos/${file_name}`, await encodeJpeg(pixels));
+    coco.images.push({ id: 100 + i, file_name });
+    for (const caption of [`A ${name} wall.`, `This picture is ${name} all over.`]) {
+      coco.annotations.push({ id: coco.annotations.length, image_id: 100 + i, caption });
+    }
+  }
+  await Deno.writeTextFile(`${dir}/captions.json`, JSON.stringify(coco));
+  return coco;
+}
