@@ -22,7 +22,7 @@ const TILES = [16, 8].flatMap((rows) => [8, 4, 2, 1].map((lanes) => ({ rows, col
 const LOAD = 40;
 const PRODUCT = 1.1;
 const SPREAD = [1, 1.1, 1.15, 1.25];
-const BUSY = 4; // workgroups that keep the threads of a small machine busy
+const BUSY = 3; // workgroups that keep the threads of a small machine busy
 
 /** Multiplications below which any program does: one pipeline for all the small shapes starts faster than many. */
 const SMALL = 1 << 14;

@@ -37,7 +37,7 @@ const TILES = [[16, 4], [8, 2], [4, 4]] as const;
 // On lavapipe a vec4 loaded costs about 40 cycles and a product of 8 lanes 1.1.
 const LOAD = 40;
 const PRODUCT = 1.1;
-const BUSY = 4; // workgroups that keep the threads of a small machine busy
+const BUSY = 3; // workgroups that keep the threads of a small machine busy
 
 /** Multiplications below which any program does: one pipeline for all the small shapes starts faster than many. */
 const SMALL = 1 << 14;

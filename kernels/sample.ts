@@ -37,12 +37,16 @@ export const sampleKernel = defineKernel({
       }
       const row = logits.subarray(n * V, (n + 1) * V);
       let largest = -Infinity;
-      for (let v = 0; v < V; v++) largest = Math.max(largest, row[v]);
+      let top = -Infinity; // of the words allowed
+      for (let v = 0; v < V; v++) {
+        largest = Math.max(largest, row[v]);
+        if (!banned[v]) top = Math.max(top, row[v]);
+      }
       let sum = 0;
       for (let v = 0; v < V; v++) sum += Math.exp(row[v] - largest);
-      const lowest = lowestKept(row, banned, { largest, top_k, top_p });
+      const lowest = lowestKept(row, banned, { top, top_k, top_p });
       let kept = 0;
-      for (let v = 0; v < V; v++) if (!banned[v] && row[v] >= lowest) kept += Math.exp(row[v] - largest);
+      for (let v = 0; v < V; v++) if (!banned[v] && row[v] >= lowest) kept += Math.exp(row[v] - top);
       const image = first_image + Math.floor(n / samples);
       const goal = (hash32(seed, image, n % samples, t) >>> 8) / 2 ** 24 * kept;
       let passed = 0;
@@ -50,7 +54,7 @@ export const sampleKernel = defineKernel({
       for (let v = 0; v < V && passed <= goal; v++) {
         if (banned[v] || !(row[v] >= lowest)) continue;
         word = v;
-        passed += Math.exp(row[v] - largest);
+        passed += Math.exp(row[v] - top);
       }
       ended[n] = Number(word === end);
       tokens[n] = word;
@@ -64,13 +68,13 @@ export const sampleKernel = defineKernel({
 function lowestKept(
   row: NumberArray,
   banned: ArrayLike<number>,
-  { largest, top_k, top_p }: { largest: number; top_k: number; top_p: number },
+  { top, top_k, top_p }: { top: number; top_k: number; top_p: number },
 ): number {
   if (top_k === 0 && top_p >= 1) return -Infinity;
   const sorted = row.filter((_, v) => !banned[v]).sort().reverse();
   const kth = top_k > 0 && top_k < sorted.length ? sorted[top_k - 1] : -Infinity;
   if (top_p >= 1) return kth;
-  const masses = Array.from(sorted, (logit) => logit >= kth ? Math.exp(logit - largest) : 0);
+  const masses = Array.from(sorted, (logit) => logit >= kth ? Math.exp(logit - top) : 0);
   const goal = top_p * masses.reduce((total, mass) => total + mass, 0);
   let sum = 0;
   const last = masses.findIndex((mass) => (sum += mass) >= goal);

@@ -71,6 +71,18 @@ fn total(mine: f32, local: u32) -> f32 {
   return shared_sum;
 }
 
+// The largest over the workgroup; every invocation gets it.
+fn largest_of_all(mine: f32, local: u32) -> f32 {
+  parts[local] = mine;
+  workgroupBarrier();
+  var largest = mine;
+  for (var i = 0u; i < WORKGROUP; i++) {
+    largest = max(largest, parts[i]);
+  }
+  workgroupBarrier();
+  return largest;
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_id) id: vec3u) {
@@ -82,17 +94,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let first = min(local * stretch, params.V);
   let last = min(first + stretch, params.V);
 
-  // 1. The largest logit and the sum of exp over all words.
+  // 1. The largest logit, of all words and of those allowed, and the sum of exp over all words.
   var largest = LOWEST;
+  var top = LOWEST;
   for (var v = first; v < last; v++) {
     largest = max(largest, logits[row + v]);
+    top = max(top, select(logits[row + v], LOWEST, banned[v] != 0u));
   }
-  parts[local] = largest;
-  workgroupBarrier();
-  for (var i = 0u; i < WORKGROUP; i++) {
-    largest = max(largest, parts[i]);
-  }
-  workgroupBarrier();
+  largest = largest_of_all(largest, local);
+  top = largest_of_all(top, local);
   var sum = 0.0;
   for (var v = first; v < last; v++) {
     sum += exp(logits[row + v] - largest);
@@ -115,7 +125,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     var goal = 0.0;
     for (var v = first; v < last; v++) {
       let logit = logits[row + v];
-      goal += select(0.0, exp(logit - largest), banned[v] == 0u && key(logit) >= floor_key);
+      goal += select(0.0, exp(logit - top), banned[v] == 0u && key(logit) >= floor_key);
     }
     goal = params.top_p * total(goal, local);
     lowest = 0u;
@@ -123,7 +133,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       var mass = 0.0;
       for (var v = first; v < last; v++) {
         let logit = logits[row + v];
-        mass += select(0.0, exp(logit - largest), banned[v] == 0u && key(logit) >= max(lowest | bit, floor_key));
+        mass += select(0.0, exp(logit - top), banned[v] == 0u && key(logit) >= max(lowest | bit, floor_key));
       }
       if (total(mass, local) >= goal) { lowest = lowest | bit; }
     }
@@ -134,7 +144,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var kept = 0.0;
   for (var v = first; v < last; v++) {
     let logit = logits[row + v];
-    kept += select(0.0, exp(logit - largest), banned[v] == 0u && key(logit) >= lowest);
+    kept += select(0.0, exp(logit - top), banned[v] == 0u && key(logit) >= lowest);
   }
   let all = total(kept, local);
   if (local != 0u || number >= params.N) { return; }
@@ -159,7 +169,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let logit = logits[row + v];
     if (banned[v] == 0u && key(logit) >= lowest) {
       word = v;
-      passed += exp(logit - largest);
+      passed += exp(logit - top);
       if (passed > goal) { break; }
     }
   }

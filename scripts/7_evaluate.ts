@@ -9,8 +9,8 @@
  * Scores are computed as COCO's own tools do: PTB words, BLEU, ROUGE-L, CIDEr-D. No Java is needed; METEOR and
  * SPICE run in Java where their jars are named.
  */
-import { DEVICES } from "../lib/backend/open.ts";
 import { parseOptions, UsageError } from "../lib/deno/cli.ts";
+import { EVALUATE_ABOUT, EVALUATE_OPTIONS } from "../lib/deno/evaluate_options.ts";
 import { fileSource, modelSource, pictureUri, readResults } from "../lib/deno/evaluation_source.ts";
 import { meteor, spice } from "../lib/deno/java_metrics.ts";
 import { readText } from "../lib/deno/caption_reader.ts";
@@ -18,69 +18,15 @@ import { runScript } from "../lib/deno/run_script.ts";
 import { writeFileAtomic } from "../lib/deno/write_file.ts";
 import { compareScores } from "../lib/text/bootstrap.ts";
 import { parseInstances } from "../lib/text/chair.ts";
+import { corpusFrequencies, frequencyTable, readFrequencies } from "../lib/text/document_frequencies.ts";
+import { encodeCaptions } from "../lib/text/encode_captions.ts";
 import { evaluateResults } from "../lib/text/evaluate.ts";
 import { evaluationCard } from "../lib/text/evaluation_card.ts";
 import { evaluationJson, evaluationTable, imageScores } from "../lib/text/evaluation_report.ts";
 import { SCORE_NAMES } from "../lib/text/score.ts";
-import { TOKENIZER_NAMES } from "../lib/text/tokenize.ts";
 
 await runScript(async () => {
-  const options = parseOptions(Deno.args, {
-    model: {
-      placeholder: "FILE",
-      description: "the model (default: the newest of training's and the demo's)",
-    },
-    data: {
-      default: "data",
-      placeholder: "DIR",
-      description: "folder of models, downloaded data and packed pictures",
-    },
-    annotations: { placeholder: "FILE", description: "captions by people" },
-    images: { placeholder: "DIR", description: "folder of the photographs" },
-    dataset: { placeholder: "NAME", description: "which captions, where the folder holds several sets" },
-    split: {
-      default: "val",
-      choices: ["train", "val", "test"],
-      description: "pictures a model is scored on",
-    },
-    valShare: {
-      type: "number",
-      max: 0.9,
-      description: "share held out where the data name no split; as in training",
-    },
-    results: {
-      placeholder: "FILE",
-      description: "generated captions, [{image_id, caption}], in place of a model",
-    },
-    compare: {
-      placeholder: "FILE",
-      description: "a second result file: differences with their significance",
-    },
-    allowMissing: { default: false, description: "score the images that have both where sets differ" },
-    instances: { placeholder: "FILE", description: "COCO's instances JSON: adds CHAIR and scores by object" },
-    words: { default: "ptb", choices: TOKENIZER_NAMES, description: "how captions are split into words" },
-    meteorJar: { placeholder: "FILE", description: "meteor-1.5.jar: adds METEOR (needs Java)" },
-    spiceJar: { placeholder: "FILE", description: "spice-1.0.jar: adds SPICE and SPIDEr (needs Java)" },
-    perImage: { placeholder: "FILE", description: "write a JSON line for each image" },
-    card: {
-      placeholder: "OUT.html",
-      description: "write a page with scores, best, worst and random pictures",
-    },
-    saveResults: { placeholder: "FILE", description: "write the captions in COCO's result format" },
-    beam: { default: 3, min: 1, description: "captions kept at each word" },
-    maxLength: { default: 50, min: 1, description: "most words of a caption" },
-    lengthAlpha: { default: 0, type: "number", description: "longer captions are favoured as this grows" },
-    seed: { default: 1, description: "names the samples of the intervals" },
-    device: { default: "auto", choices: DEVICES, description: "what computes" },
-    json: { default: false, description: "print the scores as JSON" },
-  }, {
-    purpose: "Scores captions: a model's on a dataset's split, or those of a file.",
-    command: "deno task evaluate",
-    examples: [
-      "deno task evaluate --split val --card card.html",
-      "deno task evaluate --annotations captions_val.json --results results.json --json",
-    ],
-  });
+  const options = parseOptions(Deno.args, EVALUATE_OPTIONS, EVALUATE_ABOUT);
   if (options.results && options.model) {
     throw new UsageError("Cannot score --results and --model at once: give one of them");
   }
@@ -94,9 +40,13 @@ await runScript(async () => {
   const instances = options.instances
     ? parseInstances(JSON.parse(await readText(options.instances)), { source: options.instances })
     : undefined;
+  const frequencies = options.df === "corpus"
+    ? undefined
+    : readFrequencies(JSON.parse(await readText(options.df)));
   const settings = {
     tokenizer: options.words,
     allowMissing: options.allowMissing,
+    frequencies,
     instances,
     seed: options.seed,
   };
@@ -106,9 +56,17 @@ await runScript(async () => {
     vocabularySize,
     trainingCaptions,
   });
+  if (options.saveDf) {
+    const table = corpusFrequencies(encodeCaptions(evaluation.references, evaluation.candidates));
+    await writeFileAtomic(options.saveDf, JSON.stringify(frequencyTable(table, source.title)));
+  }
   const foreign = {
-    ...options.meteorJar ? { METEOR: await meteor(evaluation, { jar: options.meteorJar }) } : {},
-    ...options.spiceJar ? { SPICE: await spice(evaluation, { jar: options.spiceJar }) } : {},
+    ...options.meteorJar
+      ? { METEOR: await meteor(evaluation, { jar: options.meteorJar, java: options.java }) }
+      : {},
+    ...options.spiceJar
+      ? { SPICE: await spice(evaluation, { jar: options.spiceJar, java: options.java }) }
+      : {},
   };
   const print = options.json ? console.error : console.log;
   print(source.title);

@@ -14,6 +14,7 @@ import { batchNormKernel, batchNormStatisticsKernel } from "../kernels/batch_nor
 import { batchNormBackwardKernel, batchNormBackwardSumsKernel } from "../kernels/batch_norm_backward.ts";
 import { crossEntropyBackwardKernel, crossEntropyKernel } from "../kernels/cross_entropy.ts";
 import { lstmCellBackwardKernel, lstmCellKernel } from "../kernels/lstm_cell.ts";
+import { maxPool2dBackwardKernel, maxPool2dKernel } from "../kernels/max_pool2d.ts";
 import { sigmoidGateBackwardKernel, sigmoidGateKernel } from "../kernels/sigmoid_gate.ts";
 import { softmaxBackwardKernel, softmaxKernel } from "../kernels/softmax.ts";
 import { Workbench } from "./gemm_workbench.ts";
@@ -304,6 +305,37 @@ for (const relaxed of [true, false]) {
           count: B * P,
           args: [att1, att2, full, dScore, dAtt1, part, T, B, P, A],
         }, { dAtt1: [dAtt1, want.d_att1], fullPart: [part, want.full_part] });
+        bench.reset();
+      }
+    });
+
+    it("pools maxima forwards and backwards", () => {
+      for (
+        const [kernel, stride, padding, channels] of [[2, 2, 0, 1], [2, 2, 0, 64], [3, 2, 1, 7], [3, 1, 1, 5]]
+      ) {
+        const [batch, in_height, in_width] = [3, 9, 8];
+        const [out_height, out_width] = [in_height, in_width].map((size) =>
+          Math.floor((size + 2 * padding - kernel) / stride) + 1
+        );
+        const [inputs, outputs] = [batch * in_height * in_width, batch * out_height * out_width];
+        const x = bench.random(inputs * channels);
+        for (let i = 0; i < x.length; i += 3) x[i] = Math.round(x[i]); // equals
+        for (let i = 5; i < x.length; i += 67) x[i] = bench.pick([NaN, -Infinity]);
+        const [y, dY, dX] = [...bench.arrays(2, outputs * channels), bench.array(inputs * channels)];
+        const place = bench.integers(outputs * channels);
+        bench.fillRandom(dY);
+        const p = { batch, in_height, in_width, channels, out_height, out_width, kernel, stride, padding };
+        const want = { y: y.slice(), place: place.slice() };
+        maxPool2dKernel.cpu({ x, ...want }, p);
+        const sizes = [in_height, in_width, out_height, out_width, channels, kernel, stride, padding];
+        compare({ name: "max_pool2d", count: batch * out_height, args: [x, y, place, ...sizes] }, {
+          y: [y, want.y],
+        }, 0);
+        assert.deepEqual(place, want.place);
+        const wantD = dX.slice();
+        maxPool2dBackwardKernel.cpu({ place, d_y: dY, d_x: wantD }, p);
+        const args = [place, dY, dX, ...sizes];
+        compare({ name: "max_pool2d_backward", count: batch, args }, { dX: [dX, wantD] }, 1e-6);
         bench.reset();
       }
     });

@@ -251,14 +251,13 @@ describe("train", () => {
     const ids = new Set(images.map(({ id }) => id));
     const annotations = all.annotations.filter(({ image_id }) => ids.has(image_id));
     await Deno.writeTextFile(`${dir}/photos.json`, JSON.stringify({ images, annotations }));
-    const args = trainInto("photos_run", "--steps", "30", "--log-every", "10", "--learning-rate", "0.003")
+    const args = trainInto("photos_run", "--steps", "40", "--learning-rate", "0.02", "--captions", "first")
+      .concat("--dropout", "0", "--alpha-c", "0", "--val-share", "0")
       .toSpliced(TINY.length + 1, 1, `${dir}/photos.json`).toSpliced(TINY.length + 3, 1, `${source}/photos`);
     const { code, stderr } = await task("train", ...args);
     assert.equal(code, 0, stderr);
-    const losses = metrics("photos_run").filter(({ split }) => !split).map(({ crossEntropy }) =>
-      crossEntropy
-    );
-    assert.ok(losses.at(-1)! < losses[0] - 0.3, `${losses}`);
+    const losses = metrics("photos_run").map(({ crossEntropy }) => crossEntropy);
+    assert.ok(losses[0] > 3 && losses.at(-1)! < 2.2, `from 3.7 nats a word to 1.7, is ${losses}`);
   });
 });
 

@@ -26,6 +26,8 @@
  * | batch_norm_backward_sums | row | x y dY mean variance partial channels relu epsilon | partial [chunk, 2, C]: Σ g, Σ g x̂ |
  * | batch_norm_backward | row | x y dY mean variance weight sums dX rows channels relu training epsilon | dX |
  * | column_sum | row | x y columns rowBytes add scale | y[chunk] (+)= scale Σ rows, chunks of `grain` |
+ * | max_pool2d | row of y | x y place inHeight inWidth outHeight outWidth channels kernel stride padding | y and place |
+ * | max_pool2d_backward | image | place dY dX, then the same sizes | dX |
  * | lstm_cell | row | gates cBefore c h hidden | gates [B, 4H] i f g o, in place |
  * | lstm_cell_backward | row | gates cBefore c dH dC hidden | gates and dC in place |
  * | attention_scores | row | att1 att2 full bias scores positions width beams | scores [N, P]; bias is an address |
@@ -38,6 +40,7 @@ import type { ModuleBuilder } from "./assembler.ts";
 import { LoopSet, type LoopShape } from "./loop_builder.ts";
 import { defineElementwiseLoops } from "./loops_elementwise.ts";
 import { defineNormLoops } from "./loops_norm.ts";
+import { definePoolLoops } from "./loops_pool.ts";
 import { defineRecurrentLoops } from "./loops_recurrent.ts";
 import { defineRowLoops } from "./loops_rows.ts";
 import type { Machine } from "./machine.ts";
@@ -53,6 +56,7 @@ export function defineLoops(module: ModuleBuilder): ReadonlyMap<string, LoopShap
   defineElementwiseLoops(loops);
   defineRowLoops(loops);
   defineNormLoops(loops);
+  definePoolLoops(loops);
   defineRecurrentLoops(loops);
   return loops.shapes;
 }

@@ -231,6 +231,9 @@ export class F32x4 {
   eq(other: F32x4 | number): F32x4 {
     return this.#with(65, other);
   }
+  ne(other: F32x4 | number): F32x4 {
+    return this.#with(66, other);
+  }
   lt(other: F32x4 | number): F32x4 {
     return this.#with(67, other);
   }

@@ -33,7 +33,7 @@ export class PooledBuffer {
 export class BufferPool {
   /** Bytes of all buffers, lent or idle. */
   reservedBytes = 0;
-  #idle = new Map<number, PooledBuffer[]>(); // by size, in the order of their last use
+  #idle = new Map<number, PooledBuffer[]>(); // by size, in the order of their last use; each from high id to low
   #idleBytes = 0;
   #doomed: PooledBuffer[] = []; // destroyed once what was recorded on them is submitted
   #nextId = 1;
@@ -49,7 +49,10 @@ export class BufferPool {
     readonly usage: number,
   ) {}
 
-  /** A buffer of exactly `bytes`, whatever it held before. */
+  /**
+   * A buffer of exactly `bytes`, whatever it held before: the idle one that was made first. A loop that takes and
+   * gives in the same order in every turn so gets the same buffers in every turn, and finds its bind groups again.
+   */
   take(bytes: number): PooledBuffer {
     const sized = this.#idle.get(bytes);
     const idle = sized?.pop();
@@ -65,12 +68,12 @@ export class BufferPool {
 
   /** Takes a buffer back. Work recorded on it still runs: later users come after it in the same queue. */
   give(buffer: PooledBuffer): void {
-    const sized = this.#idle.get(buffer.bytes);
-    if (sized) {
-      sized.push(buffer);
-      this.#idle.delete(buffer.bytes); // re-inserted below: the map's order is the order of last use
-    }
-    this.#idle.set(buffer.bytes, sized ?? [buffer]);
+    const sized = this.#idle.get(buffer.bytes) ?? [];
+    let at = sized.length;
+    while (at > 0 && sized[at - 1].id < buffer.id) at--;
+    sized.splice(at, 0, buffer);
+    this.#idle.delete(buffer.bytes); // and in again: the map's order is the order of last use
+    this.#idle.set(buffer.bytes, sized);
     this.#idleBytes += buffer.bytes;
     while (this.#idleBytes > this.capBytes) this.#evict();
   }
@@ -79,14 +82,6 @@ export class BufferPool {
   destroyDoomed(): void {
     for (const buffer of this.#doomed) this.#destroy(buffer);
     this.#doomed = [];
-  }
-
-  /** Destroys everything that is idle. Nothing may be recorded and unsubmitted. */
-  clear(): void {
-    for (const sized of this.#idle.values()) for (const buffer of sized) this.#destroy(buffer);
-    this.#idle.clear();
-    this.#idleBytes = 0;
-    this.destroyDoomed();
   }
 
   #evict(): void {

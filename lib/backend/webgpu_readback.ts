@@ -57,13 +57,6 @@ export class Readback {
     }
   }
 
-  /** Destroys what is idle. */
-  clear(): void {
-    for (const buffers of this.#idle.values()) for (const buffer of buffers) this.#destroy(buffer);
-    this.#idle.clear();
-    this.#idleBytes = 0;
-  }
-
   #take(size: number): GPUBuffer {
     const buffer = this.#idle.get(size)?.pop();
     if (buffer) {

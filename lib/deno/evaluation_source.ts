@@ -3,11 +3,15 @@
 
 import type { DeviceName } from "../backend/open.ts";
 import type { SplitName } from "../data/captions.ts";
+import { PictureError } from "../image/picture_error.ts";
+import { resizeBilinear } from "../image/resize.ts";
 import { captionSplit } from "../models/caption_split.ts";
 import type { ImageId } from "../text/encode_captions.ts";
 import { type CaptionResult, parseResults } from "../text/results.ts";
 import { readCaptions, readText } from "./caption_reader.ts";
 import { type DataPlace, openDataset } from "./dataset_disk.ts";
+import { decodeFile } from "./decode.ts";
+import { encodeJpeg } from "./encode.ts";
 import { findModel } from "./find_model.ts";
 import { loadModel } from "./model_disk.ts";
 import { openDevice } from "./open_device.ts";
@@ -128,15 +132,23 @@ export async function modelSource(options: ModelSourceOptions): Promise<Evaluati
   }
 }
 
-/** A picture as a `data:` URI; nothing where it cannot be read. */
+/** Longest side of a picture on a card, in pixels: 24 photographs as they are would make a page of 5 MB. */
+const SHOWN_SIDE = 360;
+
+/** A picture, made smaller, as a `data:` URI; nothing where it cannot be read. */
 export async function pictureUri(path: string | undefined): Promise<string | undefined> {
   if (path === undefined) return undefined;
   try {
-    const bytes = await Deno.readFile(path);
-    const type = bytes[0] === 0x89 ? "png" : bytes[0] === 0x47 ? "gif" : "jpeg";
-    return `data:image/${type};base64,${bytes.toBase64()}`;
+    const pixels = await decodeFile(path);
+    const factor = Math.min(1, SHOWN_SIDE / Math.max(pixels.width, pixels.height));
+    const size = {
+      width: Math.max(1, Math.round(pixels.width * factor)),
+      height: Math.max(1, Math.round(pixels.height * factor)),
+    };
+    const jpeg = await encodeJpeg(factor < 1 ? resizeBilinear(pixels, size) : pixels);
+    return `data:image/jpeg;base64,${jpeg.toBase64()}`;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof PictureError) return undefined; // the card says so in its place
     throw error;
   }
 }

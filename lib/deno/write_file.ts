@@ -31,7 +31,7 @@ export async function writeFileAtomic(
     for await (const part of parts) await writeAll(file, part);
     await file.sync();
   } catch (error) {
-    await removeIfThere(temporary);
+    await removeIfThere(temporary).catch(() => {}); // what went wrong first is what counts
     throw new Error(`Cannot write ${path} in the folder ${folderOf(path)}: ${reason(error)}`, {
       cause: error,
     });

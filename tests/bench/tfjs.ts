@@ -15,6 +15,7 @@ import type { Tfjs, TfTensor } from "./tfjs_types.ts";
 
 // Not written where they are used: the product's own checks do not see the bench's imports.
 const CORE = "@tensorflow/tfjs-core";
+const WHOLE = "@tensorflow/tfjs"; // registers gradients in the core
 const BACKENDS = {
   wasm: "@tensorflow/tfjs-backend-wasm",
   webgpu: "@tensorflow/tfjs-backend-webgpu",
@@ -23,6 +24,7 @@ const BACKENDS = {
 /** Opens one of the two. */
 export async function openTfjs(name: "wasm" | "webgpu"): Promise<Contestant> {
   const tf = await import(CORE) as Tfjs;
+  await import(WHOLE);
   const backend = await import(BACKENDS[name]) as {
     setWasmPaths?(folder: string): void;
   };
