@@ -45,6 +45,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let log_sum = log(sum);
   var last_logit = 0.0;
   var last_word = 0u;
+  var left = true; // whether there are words behind the last
   for (var rank = 0u; rank < params.k; rank++) {
     var found = false;
     var best = 0.0;
@@ -52,12 +53,13 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     for (var v = 0u; v < params.V; v++) {
       let logit = logits[row + v];
       let behind = rank == 0u || logit < last_logit || (logit == last_logit && v > last_word);
-      if (behind && banned[v] == 0u && (!found || logit > best)) {
+      if (left && behind && banned[v] == 0u && (!found || logit > best)) {
         found = true;
         best = logit;
         word = v;
       }
     }
+    left = found;
     last_logit = best;
     last_word = word;
     let alive = found && scores[n] > LOWEST;

@@ -83,24 +83,26 @@ export interface Coco {
   annotations: { id: number; image_id: number; caption: string }[];
 }
 
+/** A word of its own for each picture. */
+const NUMBERS = "one two three four five six seven eight nine ten eleven twelve".split(" ");
 const COLOURS = { red: [220, 30, 30], green: [30, 200, 40], blue: [30, 40, 220], gray: [128, 128, 128] };
 
 /**
- * Writes `captions.json` and `photos/` with small pictures of one colour each and two captions a picture.
+ * Writes `captions.json` and `photos/` with twelve small pictures of one colour each and two captions a picture.
  *
  * @returns What captions.json holds.
  */
-export async function writeCoco(dir: string, pictures = 12): Promise<Coco> {
+export async function writeCoco(dir: string): Promise<Coco> {
   await Deno.mkdir(`${dir}/photos`, { recursive: true });
   const coco: Coco = { images: [], annotations: [] };
-  for (let i = 0; i < pictures; i++) {
+  for (const [i, number] of NUMBERS.entries()) {
     const [name, colour] = Object.entries(COLOURS)[i % 4];
     const file_name = `${100 + i}.jpg`;
     const { data } = pixelsOf({ width: 24, height: 16 });
     const pixels = { width: 24, height: 16, data: data.map((_, at) => colour[at % 3] + (at * (i + 7)) % 30) };
     await Deno.writeFile(`${dir}/photos/${file_name}`, await encodeJpeg(pixels));
     coco.images.push({ id: 100 + i, file_name });
-    for (const caption of [`A ${name} wall.`, `This picture is ${name} all over.`]) {
+    for (const caption of [`Number ${number} is ${name} all over.`, `A ${name} wall.`]) {
       coco.annotations.push({ id: coco.annotations.length, image_id: 100 + i, caption });
     }
   }

@@ -94,6 +94,19 @@ export class Workbench {
     }
   }
 
+  /** Runs a loop (arrays are given as such) and compares what it wrote with what it should have. */
+  compare(
+    call: { name: string; count: number; args: (Float32Array | Uint32Array | number)[]; grain?: number },
+    results: { [name: string]: [got: Float32Array, want: Float32Array] },
+    tolerance = 2e-6,
+  ): void {
+    const args = call.args.map((value) => typeof value === "number" ? value : value.byteOffset);
+    this.engine.loop(call.name, call.count, args, call.grain);
+    for (const [name, [got, want]] of Object.entries(results)) {
+      this.assertNear(got, want, { tolerance, what: `${name} of ${call.name}` });
+    }
+  }
+
   close(): void {
     this.engine.close();
   }

@@ -4,16 +4,19 @@ import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { sampleKernel } from "../kernels/sample.ts";
 import type { Backend } from "../lib/backend/backend.ts";
 import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
-import { beamSearch } from "../lib/models/beam_search.ts";
+import { type BeamOptions, beamSearch } from "../lib/models/beam_search.ts";
 import type { Caption } from "../lib/models/beam_history.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
 import type { ModelConfig } from "../lib/models/config.ts";
+import { ensembleDecoder } from "../lib/models/ensemble.ts";
+import { captionPixels } from "../lib/models/captioner.ts";
 import { sampleCaptions, type SampleOptions } from "../lib/models/sample.ts";
-import { slice } from "../lib/ops/mod.ts";
+import { BAD_ENDINGS, wordRules } from "../lib/models/word_rules.ts";
+import { slice, softmax } from "../lib/ops/mod.ts";
 import { Random } from "../lib/random.ts";
 import { scope } from "../lib/scope.ts";
 import { Tensor, tensor } from "../lib/tensor.ts";
-import { END, PAD, START, UNK } from "../lib/text/vocabulary.ts";
+import { END, PAD, START, UNK, Vocabulary } from "../lib/text/vocabulary.ts";
 import { backends } from "./devices.ts";
 
 const WORDS = 23;
@@ -180,3 +183,257 @@ for (const backend of backends) {
     });
   });
 }
+
+for (const backend of backends) {
+  for (const decoder of ["attend", "show_tell"] as const) {
+    describe(`rules of the search with ${decoder} on ${backend.name}`, () => {
+      let model: CaptionModel;
+      let features: Tensor;
+      beforeAll(() => {
+        model = makeModel(backend, { seed: 11, decoder });
+        features = makeFeatures(backend);
+      });
+      afterAll(() => {
+        features.dispose();
+        model.dispose();
+      });
+      const search = (options: BeamOptions, of = features) =>
+        beamSearch(model.decoder, of, { maxLength: 10, minWords: 1, ...options });
+
+      it("that never apply change nothing", async () => {
+        for (const beam of [1, 4]) {
+          const [free, ruled] = [await search({ beam }), await search({ beam, noRepeatNgram: 20 })];
+          assert.deepEqual(
+            ruled.map((list) => list.map(({ ids }) => ids)),
+            free.map((list) => list.map(({ ids }) => ids)),
+          );
+          near(ruled.flat().map(({ final }) => final), free.flat().map(({ final }) => final), 1e-4);
+        }
+      });
+
+      it("keep word sequences from coming twice", async () => {
+        const repeats = ({ ids }: Caption, n: number) => {
+          const grams = ids.slice(n - 1).map((_, i) => ids.slice(i, i + n).join());
+          return new Set(grams).size < grams.length;
+        };
+        for (const n of [1, 2, 3]) {
+          assert.ok(
+            (await search({ beam: 4 })).flat().some((caption) => repeats(caption, n)),
+            "otherwise they do",
+          );
+          for (const caption of (await search({ beam: 4, noRepeatNgram: n })).flat()) {
+            assert.ok(!repeats(caption, n), caption.ids.join());
+          }
+        }
+      });
+
+      it("keep captions from ending badly, finished or cut", async () => {
+        const free = (await search({ beam: 4 })).flat();
+        const last = ({ ids, finished }: Caption) => ids.at(finished ? -2 : -1)!;
+        const badEndings = [...new Set(free.map(last))].slice(0, 6);
+        for (const maxLength of [10, 4]) {
+          const captions = (await search({ beam: 4, badEndings, maxLength })).flat();
+          assert.ok(captions.every((caption) => !badEndings.includes(last(caption))));
+          for (const { logProbabilities, score, ids } of captions) {
+            assert.equal(logProbabilities.length, ids.length);
+            near([logProbabilities.reduce((sum, p) => sum + p, 0)], [score], 1e-4);
+          }
+        }
+      });
+
+      it("make every caption say the forced words", async () => {
+        const free = (await search({ beam: 4 })).flat();
+        const rare = Array.from({ length: WORDS }, (_, id) => id)
+          .filter((id) => id > UNK && !free.some(({ ids }) => ids.includes(id)));
+        for (const forced of [rare.slice(0, 1), [...rare.slice(0, 3), rare[0]]]) {
+          for (const [best, ...others] of await search({ beam: 3, forced, attention: true })) {
+            for (const { ids, alphas } of [best, ...others]) {
+              assert.ok(forced.every((id) => ids.includes(id)), `${ids} says ${forced}`);
+              assert.equal(alphas.length, decoder === "attend" ? ids.length : 0);
+            }
+          }
+        }
+      });
+
+      it("leave the best of what they allow", async () => {
+        // So many beams see every caption of up to three ids.
+        const all = await search({ beam: 400, maxLength: 3 });
+        const forced = all[0][7].ids[0];
+        const says = (await search({ beam: 200, maxLength: 3, forced: [forced], noRepeatNgram: 1 }))
+          .map(([best]) => best.ids);
+        all.forEach((list, b) => {
+          const allowed = list.find(({ ids }) => ids.includes(forced) && new Set(ids).size === ids.length)!;
+          assert.deepEqual(says[b], allowed.ids);
+        });
+      });
+
+      it("set groups of beams apart, the more the dearer a word said before is", async () => {
+        const words = (lists: Caption[][]) =>
+          lists.map((list) => new Set(list.flatMap(({ ids }) => ids)).size).reduce(
+            (sum, size) => sum + size,
+            0,
+          );
+        const plain = await search({ beam: 6, groups: 1 });
+        const [none, far] = [
+          await search({ beam: 6, groups: 3, diversity: 0 }),
+          await search({ beam: 6, groups: 3, diversity: 1e6 }),
+        ];
+        assert.ok(words(far) > words(plain) && words(far) > words(none));
+        // The first group searches as if it were alone, and groups that pay nothing all search the same.
+        const alone = await search({ beam: 2 });
+        none.forEach((list, b) => {
+          assert.deepEqual(
+            list.map(({ ids }) => ids),
+            alone[b].map(({ ids }) => ids),
+            "and none is told twice",
+          );
+          const [first] = alone[b]; // where it has not ended, those of other groups that have are told in its place
+          assert.ok(
+            first.finished !== far[b][0].finished ||
+              far[b].some(({ ids }) => ids.join() === first.ids.join()),
+          );
+        });
+        for (const { logProbabilities, score } of far.flat()) {
+          near([logProbabilities.reduce((sum, p) => sum + p, 0)], [score], 1e-3); // no penalty in it
+        }
+      });
+
+      it("write the same for a picture alone as in a batch", async () => {
+        const options = { beam: 4, groups: 2, noRepeatNgram: 2, badEndings: [9, 10], forced: [7] };
+        const together = await search(options);
+        const one = scope(() => slice(features, { axis: 0, start: 2, length: 1 }));
+        const [alone] = await search(options, one);
+        one.dispose();
+        assert.deepEqual(alone.map(({ ids }) => ids), together[2].map(({ ids }) => ids));
+      });
+
+      it("that contradict each other are refused, and nothing is left behind", async () => {
+        const before = [Tensor.live, backend.memory().storages];
+        await search({ beam: 4, groups: 2, forced: [7], attention: true });
+        await assert.rejects(search({ beam: 4, groups: 3 }), /4 beams do not split into 3 groups/);
+        await assert.rejects(search({ beam: 4, diversity: 1 }), /diversity is given without groups/);
+        await assert.rejects(search({ forced: [UNK] }), /the words 3 are forced and banned/);
+        await assert.rejects(
+          search({ forced: [5, 6], maxLength: 2 }),
+          /2 forced words and an end do not fit into 2/,
+        );
+        await assert.rejects(search({ noRepeatNgram: 1.5 }), /noRepeatNgram is 1.5/);
+        assert.deepEqual([Tensor.live, backend.memory().storages], before);
+      });
+
+      it("and a temperature flatten every word's probability", async () => {
+        const [cold, warm] = [await search({ beam: 1 }), await search({ beam: 1, temperature: 4 })];
+        assert.deepEqual(warm.map(([{ ids }]) => ids), cold.map(([{ ids }]) => ids));
+        const [{ logProbabilities: [first] }] = warm[0];
+        const right = scope(() => {
+          const { state, memory } = model.decoder.begin(features);
+          const ids = tensor(backend, new Uint32Array(IMAGES).fill(START), {
+            shape: [1, IMAGES],
+            type: "u32",
+          });
+          const { hidden } = model.decoder.read(ids, { memory, state });
+          return softmax(model.decoder.predict(hidden));
+        });
+        const probabilities = (await right.read()).subarray(0, WORDS);
+        right.dispose();
+        const roots = Array.from(probabilities, (p) => p ** (1 / 4));
+        near([first], [Math.log(roots[warm[0][0].ids[0]] / roots.reduce((sum, p) => sum + p, 0))], 1e-4);
+      });
+    });
+  }
+
+  describe(`an ensemble on ${backend.name}`, () => {
+    let models: CaptionModel[];
+    const vocabulary = new Vocabulary(Array.from({ length: WORDS - 4 }, (_, i) => `word${i}`));
+    const pixels = Uint8Array.from({ length: 2 * 16 * 16 * 3 }, (_, i) => (i * 37) % 256);
+    beforeAll(() => {
+      models = [makeModel(backend, { seed: 11 }), makeModel(backend, { seed: 21, decoder: "show_tell" })];
+      models.push(makeModel(backend, { seed: 31 }));
+    });
+    afterAll(() => models.forEach((model) => model.dispose()));
+    const caption = (numbers: number[], options = {}) =>
+      captionPixels(numbers.map((i) => ({ model: models[i], vocabulary })), pixels, {
+        beam: 3,
+        maxLength: 8,
+        ...options,
+      });
+
+    it("of equal models writes what one writes", async () => {
+      const [one, two] = [
+        await caption([0], { attention: true }),
+        await caption([0, 0], { attention: true }),
+      ];
+      assert.deepEqual(two.map(([best]) => best.text), one.map(([best]) => best.text));
+      near(two.map(([{ score }]) => score), one.map(([{ score }]) => score), 1e-3);
+      one.forEach(([{ words }], b) =>
+        words.forEach(({ alpha }, t) => near([...two[b][0].words[t].alpha!], [...alpha!], 1e-4))
+      );
+    });
+
+    it("gives each word the mean of the probabilities", async () => {
+      const random = new Random(6);
+      const features = [0, 1].map((i) =>
+        tensor(backend, Float32Array.from({ length: 2 * 4 * 10 }, () => random.normal()), {
+          shape: [2, 4, 10],
+          label: `${i}`,
+        })
+      );
+      const first = (model: CaptionModel["decoder"], of: Tensor) =>
+        scope(() => {
+          const { memory, state } = model.begin(of);
+          const ids = tensor(backend, new Uint32Array(2).fill(START), { shape: [1, 2], type: "u32" });
+          return softmax(model.predict(model.read(ids, { memory, state }).hidden));
+        });
+      const members = features.map((features, i) => ({ features, decoder: models[i].decoder }));
+      const each = members.map(({ decoder, features }) => first(decoder, features));
+      const all = first(ensembleDecoder(members), features[0]);
+      const [a, b, mean] = await Promise.all([...each, all].map((tensor) => tensor.read()));
+      near([...mean], [...a].map((p, i) => (p + b[i]) / 2), 1e-6);
+      for (const tensor of [...features, ...each, all]) tensor.dispose();
+    });
+
+    it("searches, samples and keeps rules, and leaves nothing behind", async () => {
+      const before = [Tensor.live, backend.memory().storages];
+      const [mixed] = await caption([0, 1], { attention: true });
+      assert.equal(mixed[0].words[0].alpha, undefined, "one of them has no attention");
+      assert.equal((await caption([0, 2], { attention: true }))[0][0].words[0].alpha!.length, 4);
+      assert.notDeepEqual(await caption([0, 2]), await caption([0]));
+      assert.equal((await caption([0, 2], { samples: 2, seed: 1, beam: undefined }))[0].length, 2);
+      assert.ok((await caption([0, 1], { forced: [9] }))[0][0].text.includes("word5"));
+      assert.deepEqual([Tensor.live, backend.memory().storages], before);
+    });
+
+    it("of models that do not fit together is refused", async () => {
+      const other = new Vocabulary(
+        Array.from({ length: WORDS - 4 }, (_, i) => i === 5 ? "other" : `word${i}`),
+      );
+      const pair = [{ model: models[0], vocabulary }, { model: models[2], vocabulary: other }];
+      await assert.rejects(
+        captionPixels(pair, pixels),
+        /models 1 and 2 together: word 9 is "word5" and "other"/,
+      );
+    });
+  });
+}
+
+describe("rules on words", () => {
+  const vocabulary = new Vocabulary(["a", "red", "bus", "of"]);
+  it("become ids", () => {
+    const { banned, forced, badEndings } = wordRules(vocabulary, {
+      ban: ["red"],
+      force: ["bus"],
+      removeBadEndings: true,
+    });
+    assert.deepEqual([banned, forced, badEndings], [[PAD, START, UNK, 5], [6], [4, 7]]);
+    assert.equal(new Set(BAD_ENDINGS).size, BAD_ENDINGS.length);
+    assert.deepEqual(wordRules(vocabulary, {}), { banned: [PAD, START, UNK], forced: [], badEndings: [] });
+  });
+  it("name the word that the model does not know", () => {
+    assert.throws(() => wordRules(vocabulary, { force: ["Bus"] }), /Cannot force "Bus": .* it knows "bus"/);
+    assert.throws(() => wordRules(vocabulary, { ban: ["<end>"] }), /Cannot ban "<end>"/);
+    assert.throws(
+      () => wordRules(vocabulary, { ban: ["red"], force: ["red"] }),
+      /Cannot ban and force "red"/,
+    );
+  });
+});

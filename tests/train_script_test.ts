@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import type { Batch, BatchLoader } from "../lib/data/batches.ts";
+import { parseSafetensors } from "../lib/data/safetensors.ts";
 import { runTraining } from "../lib/train/run.ts";
 import type { Trainer } from "../lib/train/trainer.ts";
 import { type Coco, signalTask, task, tasks, TINY, writeCoco } from "./commands.ts";
@@ -12,7 +13,8 @@ let dir = "";
 let coco: Coco;
 
 /** A run of 120 steps with logs, validations and checkpoints at different steps. */
-const RUN = ["--steps", "120", "--log-every", "4", "--validate-every", "25", "--checkpoint-every", "10"];
+const RUN = ["--steps", "120", "--log-every", "4", "--validate-every", "25", "--checkpoint-every", "10"]
+  .concat("--captions", "first", "--learning-rate", "0.01"); // the held-out picture's other captions get worse and worse
 
 /** Arguments of a training in the folder `out`. */
 function trainInto(out: string, ...more: string[]): string[] {
@@ -78,6 +80,14 @@ describe("train", () => {
     assert.deepEqual(Object.keys(first), keys);
     const validations = rest.filter(({ split }) => split === "val");
     assert.deepEqual(validations.map(({ step }) => step), [25, 50, 75, 100, 120]);
+    const { metadata } = parseSafetensors(Deno.readFileSync(`${dir}/whole/model.safetensors`), "model");
+    const best = validations.toSorted((a, b) => a.crossEntropy - b.crossEntropy)[0];
+    assert.equal(
+      JSON.parse(metadata.showtell).step,
+      best.step,
+      "the model is the best, the checkpoint the newest",
+    );
+    assert.ok(best.step < 100, "tests below resume behind the best step");
     const { code, stdout, stderr } = await train("short", "--steps", "3", "--json");
     assert.equal(code, 0);
     assert.deepEqual(Object.keys(JSON.parse(stdout)), ["model", "step", "best", "words"]);
@@ -139,7 +149,7 @@ describe("train", () => {
     const refused: [RegExp, ...string[]][] = [
       [/Cannot resume: there is no .*nowhere\/checkpoint\.safetensors/, "nowhere"],
       [/damaged\/checkpoint\.safetensors: it is not a safetensors file/, "damaged"],
-      [/trained with learningRate 0\.0004, this run has 0\.1/, "whole", "--learning-rate", "0.1"],
+      [/trained with clipNorm 5, this run has 1/, "whole", "--clip-norm", "1"],
       [/trained with dropout 0\.5, this run has 0\.1/, "whole", "--dropout", "0.1"],
     ];
     const outcomes = await tasks(
@@ -173,6 +183,10 @@ describe("train", () => {
     const fresh = await train("old", "--fresh", "--steps", "1");
     assert.equal(fresh.code, 0, fresh.stderr);
     assert.deepEqual(metrics("old").map(({ step }) => step), [1, 1]);
+    assert.ok(
+      !exists("/old/checkpoint.previous.safetensors"),
+      "nothing of the old run is left to resume from",
+    );
   });
 
   it("keeps the last checkpoint when the next cannot be written", async () => {

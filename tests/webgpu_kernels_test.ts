@@ -137,7 +137,11 @@ async function checkConvolution<B extends string, P extends string>(
   sizes.bias = shape.out_channels;
   const arrays = {} as Record<B, Float64Array>; // filled below, one per name
   for (const name of kernel.inputs) {
-    arrays[name] = Float64Array.from({ length: sizes[name] }, () => Math.fround(random()));
+    // What lies behind the array is NaN, so that reading beyond its end shows.
+    arrays[name] = Float64Array.from(
+      { length: sizes[name] + 256 },
+      (_, i) => i < sizes[name] ? Math.fround(random()) : NaN,
+    );
   }
   for (const name of kernel.outputs) arrays[name] = new Float64Array(sizes[name]).fill(NaN);
   const params = { ...shape, splits, use_bias: 1, relu: 1 } as never; // more names than some kernels have

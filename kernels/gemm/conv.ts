@@ -75,7 +75,11 @@ function runConv(machine: Machine, v: ConvValues, groups: number): void {
   v.blockRows = evenBlock(v.rows, Math.min(v.blockRows, (v.rows * others) / tasks), 1);
   v.tasksRows = ceilDiv(v.rows, v.blockRows);
   v.tasksN = ceilDiv(v.N, v.blockN);
-  machine.run("conv", CONV_SLOTS.map((name) => v[name]), v.tasksRows * v.images * v.tasksN * groups, alone);
+  machine.run("conv", {
+    values: CONV_SLOTS.map((name) => v[name]),
+    tasks: v.tasksRows * v.images * v.tasksN * groups,
+    alone,
+  });
 }
 
 /**

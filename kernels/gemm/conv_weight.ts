@@ -56,10 +56,11 @@ export function conv2dBackwardWeight(
   }
   const alone = machine.threads === 1 ||
     s.batch * pixels * s.kernelHeight * s.kernelWidth * channels * s.outChannels < SMALL_JOB;
-  const tasks = alone ? 1 : 2 * machine.threads;
+  // As few tasks as there are threads: each copies the image. Channels are split first, since each packs its own dY.
+  const tasks = alone ? 1 : machine.threads;
   const blockN = evenBlock(N, Math.min(BLOCK_B_FLOATS / blockPixels, Math.max(16, N * s.groups / tasks)), 8);
   const tasksN = ceilDiv(N, blockN);
-  const blockY = evenBlock(s.kernelHeight, s.kernelHeight * tasksN * s.groups / tasks, 1);
+  const blockY = ceilDiv(s.kernelHeight, ceilDiv(tasks, tasksN * s.groups));
   const tasksY = ceilDiv(s.kernelHeight, blockY);
   const values: Record<(typeof CONV_WEIGHT_SLOTS)[number], number> = {
     x: at.image,
@@ -95,10 +96,9 @@ export function conv2dBackwardWeight(
     tasksY,
     images: s.batch,
   };
-  machine.run(
-    "conv_weight",
-    CONV_WEIGHT_SLOTS.map((name) => values[name]),
-    tasksY * tasksN * s.groups,
+  machine.run("conv_weight", {
+    values: CONV_WEIGHT_SLOTS.map((name) => values[name]),
+    tasks: tasksY * tasksN * s.groups,
     alone,
-  );
+  });
 }

@@ -46,5 +46,5 @@ export function runDepthwise(
     depthwise_weight: ceilDiv(s.inChannels, BLOCK_CHANNELS),
   }[job];
   const work = s.batch * s.outHeight * s.outWidth * s.inChannels * s.kernelHeight * s.kernelWidth;
-  machine.run(job, DEPTHWISE_SLOTS.map((name) => values[name]), tasks, work < SMALL_JOB);
+  machine.run(job, { values: DEPTHWISE_SLOTS.map((name) => values[name]), tasks, alone: work < SMALL_JOB });
 }

@@ -86,8 +86,11 @@ export interface CpuEngine {
     shape: ConvShape,
   ): void;
   /**
-   * Runs a SIMD loop of the module over `count` items, split between the threads in chunks of whole `grain`s.
-   * Addresses in bytes. The functions are listed in `kernels/gemm/loops.ts`.
+   * Runs a SIMD loop over `count` items, split between the threads; `kernels/gemm/loops.ts` lists the loops.
+   *
+   * @param args The loop's arguments in order: addresses in bytes, sizes, numbers.
+   * @param grain For a loop with a result for each chunk, the items of a chunk; else chunks are its multiples.
+   * @throws {RangeError} If there is no such loop or the arguments are too few or too many.
    */
   loop(name: string, count: number, args: readonly number[], grain?: number): void;
   /** Ends the pool. The memory stays readable. */

@@ -8,7 +8,7 @@ import { addressOf, type Machine } from "./machine.ts";
 import { ADD_TO_C, RELU } from "./micro_kernel.ts";
 
 /** Multiply-adds below which a job stays on the calling thread. */
-export const SMALL_JOB = 1 << 17;
+export const SMALL_JOB = 1 << 18;
 /** Longest piece of K over which packed panels are multiplied before C is written. */
 const LONGEST_PIECE = 640;
 /** Floats of A that stay in the second-level cache while a block of B passes over them. */
@@ -95,8 +95,11 @@ export function gemm(machine: Machine, args: GemmArguments, options: { relu?: bo
     job = "dot";
     planDot(values, tasks);
   } else planPanels(values, tasks);
-  const count = values.tasksM * values.tasksN * batch;
-  machine.run(job, GEMM_SLOTS.map((name) => values[name]), count, alone);
+  machine.run(job, {
+    values: GEMM_SLOTS.map((name) => values[name]),
+    tasks: values.tasksM * values.tasksN * batch,
+    alone,
+  });
 }
 
 type Values = Record<(typeof GEMM_SLOTS)[number], number>;

@@ -86,10 +86,10 @@ export function runLoop(
   const least = Math.max(TASK_NS / itemNs, count / (TASKS_PER_THREAD * machine.threads));
   const chunk = shape.reduces ? grain : ceilDiv(least, grain) * grain;
   const alone = machine.threads === 1 || count * itemNs < 2 * TASK_NS;
-  const types = Object.values(shape.slots).map((type) => type === "f32");
-  machine.run(`loop ${name}`, [count, chunk, ...args], ceilDiv(count, chunk), alone, [
-    false,
-    false,
-    ...types,
-  ]);
+  machine.run(`loop ${name}`, {
+    values: [count, chunk, ...args],
+    floats: [false, false, ...Object.values(shape.slots).map((type) => type === "f32")],
+    tasks: ceilDiv(count, chunk),
+    alone,
+  });
 }

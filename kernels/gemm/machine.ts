@@ -11,19 +11,19 @@ export interface Machine {
   owns(array: NumberArray): boolean;
   /** A number that no other job has. */
   nextSerial(): number;
-  /**
-   * Runs tasks 0 to `tasks` of a job and returns when all are done.
-   *
-   * @param values The job's slots in order: integers, taken modulo 2³², but for those that `floats` marks.
-   * @param alone Keeps the work on this thread, where handing it over would cost more than it gains.
-   */
-  run(
-    job: string,
-    values: readonly number[],
-    tasks: number,
-    alone?: boolean,
-    floats?: readonly boolean[],
-  ): void;
+  /** Runs all tasks of a job and returns when they are done. */
+  run(job: string, call: JobCall): void;
+}
+
+/** A job's arguments and size. */
+export interface JobCall {
+  /** The job's slots in order: integers, taken modulo 2³², but for those that `floats` marks. */
+  readonly values: readonly number[];
+  readonly floats?: readonly boolean[];
+  /** Tasks, numbered from 0. */
+  readonly tasks: number;
+  /** Whether to keep the work on this thread, where handing it over would cost more than it gains. */
+  readonly alone: boolean;
 }
 
 /**

@@ -2,7 +2,7 @@
 /** The threads: this one, and Workers that share its memory and wait for jobs. */
 
 import type { NumberArray } from "../kernel.ts";
-import type { Machine } from "./machine.ts";
+import type { JobCall, Machine } from "./machine.ts";
 import type { EngineModule } from "./module.ts";
 import { ARGUMENT_SLOTS, ARGUMENTS, CONTROL, SCRATCH } from "./pool_jobs.ts";
 import { SCRATCH_BYTES } from "./scratch.ts";
@@ -101,13 +101,7 @@ export class Pool implements Machine {
     }
   }
 
-  run(
-    job: string,
-    values: readonly number[],
-    tasks: number,
-    alone = false,
-    floats: readonly boolean[] = NO_FLOATS,
-  ): void {
+  run(job: string, { values, floats = NO_FLOATS, tasks, alone }: JobCall): void {
     const entry = this.#entries.get(job);
     if (entry === undefined) throw new RangeError(`Cannot run "${job}": the engine has no such job`);
     if (this.#broken) throw new Error(`Cannot run "${job}": ${this.#broken}`);

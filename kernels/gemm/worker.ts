@@ -45,11 +45,14 @@ function workerMain(): void {
   };
 }
 
+/** The source's address, made once. */
+let sourceUrl: string | undefined;
+
 /** Starts a worker and returns at once. It joins the pool when it is up. */
 export function startWorker(setup: WorkerSetup): Worker {
-  const source = new Blob([`(${workerMain})()`], { type: "text/javascript" });
-  const url = URL.createObjectURL(source);
-  const worker = new Worker(url, { type: "module" });
+  sourceUrl ??= URL.createObjectURL(new Blob([`(${workerMain})()`], { type: "text/javascript" }));
+  const worker = new Worker(sourceUrl, { type: "module" });
+  worker.onerror = (event) => event.preventDefault(); // `failed` has counted it: it must not end the program as well
   worker.postMessage(setup);
   return worker;
 }
@@ -64,7 +67,7 @@ export function workerReady(worker: Worker, timeoutMs: number): Promise<void> {
   const timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
   worker.onmessage = () => resolve();
   worker.onerror = (event) => {
-    event.preventDefault(); // Reported here: it must not end the program as well.
+    event.preventDefault();
     reject(new Error(event.message));
   };
   return promise.finally(() => {

@@ -54,7 +54,9 @@ export class ErrorLog {
   }
 
   #watch(work: Promise<void>): void {
-    const watched = work.catch((error) => this.add(String(error))).finally(() => this.#pending.delete(watched));
+    const watched = work.catch((error) => this.add(String(error))).finally(() =>
+      this.#pending.delete(watched)
+    );
     this.#pending.add(watched);
   }
 

@@ -19,9 +19,12 @@ export function ourContestant(backend: Backend, threads?: number): Contestant {
     device: backend.name === "cpu" ? "cpu" : "webgpu",
     threads,
     prepare(work, seed) {
-      if (work.kind === "step") return prepareStep(backend, work);
-      if (work.kind === "caption") return prepareCaption(backend, work);
-      return Promise.resolve(prepareKernel(backend, work, seed));
+      const runner = work.kind === "step"
+        ? prepareStep(backend, work)
+        : work.kind === "caption"
+        ? prepareCaption(backend, work)
+        : prepareKernel(backend, work, seed);
+      return Promise.resolve(runner);
     },
     close: () => backend.close(),
   };

@@ -77,12 +77,13 @@ function imageCaptions(history: History, sizes: Sizes, b: number): Caption[] {
     .sort((x, y) => y.final - x.final); // stable: ties keep the order of finishing
 }
 
-function toCaption(
+/** The caption of a path whose attention, where there is any, is in `history` [T, rows, P]. */
+export function toCaption(
   { ids, scores, rows }: Path,
-  { alphas }: History,
+  { alphas }: Pick<History, "alphas">,
   options: { rows: number; P: number; lengthAlpha: number; finished: boolean },
 ): Caption {
-  const score = scores.at(-1)!;
+  const score = scores.at(-1) ?? NaN; // no word at all: the model's numbers are broken
   return {
     ids,
     logProbabilities: scores.map((sum, i) => i === 0 ? sum : sum - scores[i - 1]),

@@ -1,16 +1,16 @@
 // This module is browser compatible.
 import { beamCandidatesKernel, beamSelectKernel, LOWEST_SCORE } from "../../kernels/beam.ts";
-import { copyKernel } from "../../kernels/elementwise.ts";
-import { embedding } from "../ops/embedding.ts";
-import type { LstmState } from "../ops/lstm_steps.ts";
-import { scope } from "../scope.ts";
 import { Tensor, tensor } from "../tensor.ts";
 import { END, PAD, START, UNK } from "../text/vocabulary.ts";
 import { type Caption, readHistory } from "./beam_history.ts";
-import type { Decoder, DecoderMemory } from "./decoder.ts";
+import { constrainedSearch } from "./constrained_search.ts";
+import { checkConstraints, isConstrained, type SearchConstraints } from "./constraints.ts";
+import type { Decoder } from "./decoder.ts";
+import { SearchRows } from "./search_rows.ts";
+import { tempered } from "./tempered.ts";
 
 /** Options of {@linkcode beamSearch}. */
-export interface BeamOptions {
+export interface BeamOptions extends SearchConstraints {
   /** k, beams per image; 1 is greedy decoding. Default 5. */
   readonly beam?: number;
   /** Most words of a caption, the end token included. Default 50. */
@@ -21,6 +21,8 @@ export interface BeamOptions {
   readonly lengthAlpha?: number;
   /** Ids never chosen. Default: padding, start and unknown. */
   readonly banned?: readonly number[];
+  /** Probabilities are softmax(logits / temperature). Default 1. */
+  readonly temperature?: number;
   /** Keep the attention of every word. Default false. */
   readonly attention?: boolean;
 }
@@ -34,9 +36,11 @@ const STEPS_BETWEEN_LOOKS = 8;
  * All images and beams run as one batch, and the search stays on the device: each step ranks all continuations of
  * an image's beams by the sum of log-probabilities, ties by beam and word. The best k minus the beams that have
  * ended survive; those that end retire. If none has ended within `maxLength`, the unfinished ones compete.
+ * With rules ({@linkcode SearchConstraints}) the host chooses, from one read of the candidates of each word.
  *
  * @param decoder The language model.
  * @param features [B, P, D].
+ * @throws {RangeError} If an option is out of its range, or rules contradict each other.
  */
 export async function beamSearch(
   decoder: Decoder,
@@ -44,14 +48,20 @@ export async function beamSearch(
   options: BeamOptions = {},
 ): Promise<Caption[][]> {
   const { beam: k = 5, maxLength = 50, minWords = 0, lengthAlpha = 0, attention = false } = options;
-  const { banned = [PAD, START, UNK] } = options;
+  const { banned = [PAD, START, UNK], temperature = 1 } = options;
   for (const [name, value] of [["beam", k], ["maxLength", maxLength]] as const) {
     if (!Number.isInteger(value) || value < 1) {
       throw new RangeError(`Cannot search with ${name} ${value}: it must be a whole number of at least 1`);
     }
   }
+  checkConstraints(options, { beam: k, maxLength, banned });
+  const decided = { beam: k, maxLength, minWords, banned, attention };
+  const warm = tempered(decoder, temperature);
+  if (isConstrained(options)) {
+    return constrainedSearch(warm, features, { ...decided, lengthAlpha, constraints: options });
+  }
   const [B, P] = features.shape;
-  const search = new Search(decoder, features, { k, maxLength, minWords, banned, attention });
+  const search = new Search(warm, features, decided);
   try {
     let steps = 0;
     while (steps < maxLength) {
@@ -67,7 +77,7 @@ export async function beamSearch(
 }
 
 interface SearchOptions {
-  readonly k: number;
+  readonly beam: number;
   readonly maxLength: number;
   readonly minWords: number;
   readonly banned: readonly number[];
@@ -76,13 +86,10 @@ interface SearchOptions {
 
 /** The search's state on the device. */
 class Search {
-  /** V, words. */
-  readonly words: number;
   /** [B], beams that have ended. */
   readonly finished: Tensor;
-  readonly #decoder: Decoder;
-  readonly #memory: DecoderMemory;
-  readonly #sizes: { readonly B: number; readonly k: number; readonly N: number };
+  readonly #rows: SearchRows;
+  readonly #sizes: { readonly B: number; readonly k: number };
   readonly #banned: Tensor;
   /** With the end token: until there are enough words. */
   readonly #bannedEarly: Tensor;
@@ -92,29 +99,17 @@ class Search {
   readonly #parents: Tensor;
   readonly #historyScores: Tensor;
   readonly #historyChoices: Tensor;
-  readonly #alphas: Tensor | undefined;
-  #state: LstmState;
 
   constructor(decoder: Decoder, features: Tensor, options: SearchOptions) {
-    const { k, maxLength, minWords, banned, attention } = options;
+    const { beam: k, maxLength, minWords, banned } = options;
     const { backend } = features;
-    const [B, P] = features.shape;
-    const N = B * k;
+    const [B] = features.shape;
+    const rows = new SearchRows(decoder, features, { ...options, copies: k });
+    const { words, count: N } = rows;
     const make = (data: ArrayLike<number>, shape: number[], type: "f32" | "u32", label: string) =>
       tensor(backend, data, { shape, type, label });
-    this.#decoder = decoder;
-    this.#sizes = { B, k, N };
-    const { start, copies, words } = scope(() => {
-      const start = decoder.begin(features);
-      const image = make(Array.from({ length: N }, (_, n) => Math.floor(n / k)), [N], "u32", "image of beam");
-      const copies = { h: embedding(start.state.h, image), c: embedding(start.state.c, image) };
-      return { start, copies, words: decoder.predict(start.state.h).shape[1] };
-    });
-    start.state.h.dispose();
-    start.state.c.dispose();
-    this.#memory = start.memory;
-    this.#state = copies;
-    this.words = words;
+    this.#rows = rows;
+    this.#sizes = { B, k };
     const mask = new Uint32Array(words);
     for (const id of banned) mask[id] = 1;
     this.#banned = make(mask, [words], "u32", "banned");
@@ -128,51 +123,42 @@ class Search {
     this.finished = make(new Uint32Array(B), [B], "u32", "finished");
     this.#historyScores = new Tensor(backend, [maxLength, N], { label: "history of scores" });
     this.#historyChoices = new Tensor(backend, [maxLength, N], { type: "u32", label: "history of choices" });
-    this.#alphas = attention && start.memory.att1
-      ? new Tensor(backend, [maxLength, N, P], { label: "history of alphas" })
-      : undefined;
+  }
+
+  /** V, words. */
+  get words(): number {
+    return this.#rows.words;
   }
 
   /** Reads one word on every beam and chooses the next. */
   step(t: number): void {
-    const { B, k, N } = this.#sizes;
-    const V = this.words;
-    const before = this.#state;
-    this.#state = scope(() => {
-      const { hidden, cell, alphas } = this.#decoder.read(this.#tokens, {
-        memory: this.#memory,
-        state: before,
-      });
-      const h = hidden.view([N, hidden.shape[2]]);
-      const logits = this.#decoder.predict(h);
-      const { backend } = logits;
-      if (this.#alphas && alphas) {
-        const slice = { count: alphas.length, x_offset: 0, y_offset: t * alphas.length };
-        backend.run(copyKernel, { x: alphas.storage, y: this.#alphas.storage }, slice);
-      }
-      const scores = new Tensor(backend, [N, k], { label: "candidate scores" });
-      const words = new Tensor(backend, [N, k], { type: "u32", label: "candidate words" });
-      backend.run(beamCandidatesKernel, {
-        logits: logits.storage,
-        scores: this.#scores.storage,
-        banned: (t < this.#minWords ? this.#bannedEarly : this.#banned).storage,
-        candidate_scores: scores.storage,
-        candidate_words: words.storage,
-      }, { N, V, k });
-      backend.run(beamSelectKernel, {
-        candidate_scores: scores.storage,
-        candidate_words: words.storage,
-        scores: this.#scores.storage,
-        tokens: this.#tokens.storage,
-        parents: this.#parents.storage,
-        finished: this.finished.storage,
-        history_scores: this.#historyScores.storage,
-        history_choices: this.#historyChoices.storage,
-      }, { B, k, V, t, end: END });
-      return { h: embedding(h, this.#parents), c: embedding(cell, this.#parents) };
-    });
-    before.h.dispose();
-    before.c.dispose();
+    this.#rows.read(this.#tokens, { t, use: (logits) => this.#choose(logits, t) });
+    this.#rows.reorder(this.#parents);
+  }
+
+  #choose(logits: Tensor, t: number): void {
+    const { B, k } = this.#sizes;
+    const { backend } = logits;
+    const [N, V] = logits.shape;
+    const scores = new Tensor(backend, [N, k], { label: "candidate scores" });
+    const words = new Tensor(backend, [N, k], { type: "u32", label: "candidate words" });
+    backend.run(beamCandidatesKernel, {
+      logits: logits.storage,
+      scores: this.#scores.storage,
+      banned: (t < this.#minWords ? this.#bannedEarly : this.#banned).storage,
+      candidate_scores: scores.storage,
+      candidate_words: words.storage,
+    }, { N, V, k });
+    backend.run(beamSelectKernel, {
+      candidate_scores: scores.storage,
+      candidate_words: words.storage,
+      scores: this.#scores.storage,
+      tokens: this.#tokens.storage,
+      parents: this.#parents.storage,
+      finished: this.finished.storage,
+      history_scores: this.#historyScores.storage,
+      history_choices: this.#historyChoices.storage,
+    }, { B, k, V, t, end: END });
   }
 
   /** What was chosen at each step: read once, at the end. */
@@ -180,23 +166,14 @@ class Search {
     const [scores, choices, alphas] = await Promise.all([
       this.#historyScores.read(),
       this.#historyChoices.read(),
-      this.#alphas?.read(),
+      this.#rows.alphas(),
     ]);
     return { scores, choices, alphas };
   }
 
   dispose(): void {
-    const { features: _, ...own } = this.#memory; // the features are the caller's
-    const tensors = [
-      this.#banned,
-      this.#bannedEarly,
-      this.#scores,
-      this.#tokens,
-      this.#parents,
-      this.finished,
-    ]
-      .concat([this.#historyScores, this.#historyChoices, this.#state.h, this.#state.c])
-      .concat(this.#alphas ?? [], own.att1 ?? []);
-    for (const tensor of tensors) tensor.dispose();
+    const own = [this.#banned, this.#bannedEarly, this.#scores, this.#tokens, this.#parents, this.finished];
+    for (const tensor of own.concat(this.#historyScores, this.#historyChoices)) tensor.dispose();
+    this.#rows.dispose();
   }
 }

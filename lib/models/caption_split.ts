@@ -1,11 +1,9 @@
 // This module is browser compatible.
 import type { BatchSource } from "../data/batches.ts";
-import type { BeamOptions } from "./beam_search.ts";
-import { captionPixels, type WrittenCaption } from "./captioner.ts";
-import type { LoadedModel } from "./model_file.ts";
+import { type CaptionOptions, captionPixels, type Writer, type WrittenCaption } from "./captioner.ts";
 
-/** Options of {@linkcode captionSplit}. */
-export interface CaptionSplitOptions extends BeamOptions {
+/** Options of {@linkcode captionSplit}, beside those of the search. */
+export interface CaptionSplitOptions {
   /** Pictures in one batch. Default 16. */
   readonly batchSize?: number;
   /** Called after each batch; a promise is waited for. */
@@ -14,16 +12,17 @@ export interface CaptionSplitOptions extends BeamOptions {
 
 /** Captions every picture of a split: its captions, best first, in the split's order. */
 export async function captionSplit(
-  loaded: Pick<LoadedModel, "model" | "vocabulary">,
+  writer: Writer,
   split: Pick<BatchSource, "imageIds" | "pixels">,
-  { batchSize = 16, onProgress = () => {}, ...search }: CaptionSplitOptions = {},
+  { batchSize = 16, onProgress = () => {}, ...search }: CaptionSplitOptions & CaptionOptions = {},
 ): Promise<WrittenCaption[][]> {
   const total = split.imageIds.length;
   const captions: WrittenCaption[][] = [];
   while (captions.length < total) {
     const count = Math.min(batchSize, total - captions.length);
     const numbers = Array.from({ length: count }, (_, i) => captions.length + i);
-    captions.push(...await captionPixels(loaded, split.pixels(numbers), search));
+    const place = "samples" in search ? { firstImage: captions.length } : {}; // random numbers are a picture's own
+    captions.push(...await captionPixels(writer, split.pixels(numbers), { ...search, ...place }));
     await onProgress(captions.length, total);
   }
   return captions;

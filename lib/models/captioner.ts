@@ -3,8 +3,17 @@ import { scope } from "../scope.ts";
 import { type BeamOptions, beamSearch } from "./beam_search.ts";
 import type { Caption } from "./beam_history.ts";
 import { uploadPixels } from "./device_batch.ts";
+import { checkEnsemble, ensembleDecoder } from "./ensemble.ts";
 import { isUnspaced } from "../text/segment.ts";
 import type { LoadedModel } from "./model_file.ts";
+import { sampleCaptions, type SampleOptions } from "./sample.ts";
+
+/** What writes captions: a model, or several with the same vocabulary, whose probabilities are averaged. */
+export type Writer = CaptionWriter | readonly CaptionWriter[];
+type CaptionWriter = Pick<LoadedModel, "model" | "vocabulary">;
+
+/** How captions are found: the likeliest by a beam search, or drawn at random where `samples` is given. */
+export type CaptionOptions = BeamOptions | SampleOptions;
 
 /** A caption in words. */
 export interface WrittenCaption {
@@ -25,13 +34,17 @@ export interface WrittenCaption {
  *
  * @param pixels Preprocessed bytes [B, size, size, 3].
  * @param options `minWords` is 1 unless told otherwise: no caption is empty.
- * @returns The captions of each picture, best first, never none.
+ * @returns The captions of each picture, best first, or in the order drawn; never none.
+ * @throws {RangeError} If the models of an ensemble do not fit together.
  */
 export async function captionPixels(
-  { model, vocabulary }: Pick<LoadedModel, "model" | "vocabulary">,
+  writer: Writer,
   pixels: Uint8Array,
-  options: BeamOptions = {},
+  options: CaptionOptions = {},
 ): Promise<WrittenCaption[][]> {
+  const writers = "model" in writer ? [writer] : writer;
+  checkEnsemble(writers);
+  const [{ model, vocabulary }] = writers;
   const { size } = model.config.preprocessing;
   const batch = pixels.length / (size * size * 3);
   if (!Number.isInteger(batch) || batch === 0) {
@@ -39,12 +52,22 @@ export async function captionPixels(
       `Cannot caption ${pixels.length} bytes: a picture has ${size * size * 3} (${size} × ${size} × 3)`,
     );
   }
-  const features = scope(() => model.encode(uploadPixels(model.backend, pixels), { batch, training: false }));
+  const members = scope(() => {
+    const uploaded = uploadPixels(model.backend, pixels);
+    return writers.map(({ model }) => ({
+      decoder: model.decoder,
+      features: model.encode(uploaded, { batch, training: false }),
+    }));
+  });
   try {
-    const captions = await beamSearch(model.decoder, features, { minWords: 1, ...options });
+    const [{ decoder, features }] = members;
+    const together = members.length === 1 ? decoder : ensembleDecoder(members);
+    const captions = "samples" in options
+      ? await sampleCaptions(together, features, { minWords: 1, ...options })
+      : await beamSearch(together, features, { minWords: 1, ...options });
     return captions.map((list) => list.map((caption) => write(caption, vocabulary.words)));
   } finally {
-    features.dispose();
+    for (const { features } of members) features.dispose();
   }
 }
 

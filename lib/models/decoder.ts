@@ -7,6 +7,8 @@ export interface DecoderMemory {
   readonly features: Tensor;
   /** The features' half of the attention, where there is attention. */
   readonly att1?: Tensor;
+  /** What each decoder of an ensemble keeps. */
+  readonly members?: readonly DecoderMemory[];
 }
 
 /** Where a decoder begins. */

@@ -1,4 +1,5 @@
 // This module is browser compatible.
+import type { Backend } from "../backend/backend.ts";
 import { copyKernel } from "../../kernels/elementwise.ts";
 import { embedding } from "../ops/embedding.ts";
 import type { LstmState } from "../ops/lstm_steps.ts";
@@ -18,6 +19,7 @@ export interface SearchRowsOptions {
 
 /** A decoder that writes on N = B · copies rows at once, one word a step, all on the device. */
 export class SearchRows {
+  readonly backend: Backend;
   /** V, words. */
   readonly words: number;
   /** N. */
@@ -30,6 +32,7 @@ export class SearchRows {
   /** @param features [B, P, D], which stay the caller's. */
   constructor(decoder: Decoder, features: Tensor, { copies, maxLength, attention }: SearchRowsOptions) {
     const { backend } = features;
+    this.backend = backend;
     const [B, P] = features.shape;
     const N = B * copies;
     const { start, state, words } = scope(() => {
@@ -85,8 +88,7 @@ export class SearchRows {
   }
 
   dispose(): void {
-    const { features: _, ...own } = this.#memory; // the features are the caller's
-    for (const tensor of tensorsIn([own, this.#state, this.#alphas])) tensor.dispose();
+    for (const tensor of tensorsIn([made(this.#memory), this.#state, this.#alphas])) tensor.dispose();
   }
 
   #replace(state: LstmState): void {
@@ -94,4 +96,9 @@ export class SearchRows {
     this.#state.c.dispose();
     this.#state = state;
   }
+}
+
+/** What a decoder made to remember; the features are the caller's. */
+function made({ att1, members = [] }: DecoderMemory): Tensor[] {
+  return [...att1 ? [att1] : [], ...members.flatMap(made)];
 }

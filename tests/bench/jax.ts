@@ -3,12 +3,7 @@
 
 import type { Contestant, Runner } from "../../lib/bench/contestant.ts";
 import { checkResult } from "../../lib/bench/expected.ts";
-import {
-  type ConvWork,
-  inputsOf,
-  type KernelWork,
-  shapesOf,
-} from "../../lib/bench/work.ts";
+import { type ConvWork, inputsOf, type KernelWork, shapesOf } from "../../lib/bench/work.ts";
 import { ORDER, permuted, type Shaped } from "./layouts.ts";
 
 // Not written where it is used: the product's own checks do not see the bench's imports.
@@ -94,8 +89,7 @@ function prepareKernel(
   const numbers = inputsOf(work, seed);
   const shapes = shapesOf(work).inputs;
   const given = numbers.map((data, i): Shaped => ({ data, shape: shapes[i] }));
-  const make = ({ data, shape }: Shaped) =>
-    jax.numpy.array(data, { shape, device: name });
+  const make = ({ data, shape }: Shaped) => jax.numpy.array(data, { shape, device: name });
   const { once, order, dispose } = work.kind === "conv2d"
     ? convOnce(jax, work, { given, make })
     : plainOnce(jax, work, given.map(make));
@@ -136,8 +130,7 @@ function plainOnce(
   const dispose = () => inputs.forEach((input) => input.dispose());
   if (work.kind === "matmul") {
     return {
-      once: () =>
-        numpy.matmul(a.ref, work.transposeB ? b.ref.transpose() : b.ref),
+      once: () => numpy.matmul(a.ref, work.transposeB ? b.ref.transpose() : b.ref),
       dispose,
     };
   }
@@ -158,13 +151,10 @@ function convOnce(
   },
 ): Once {
   const { stride, padding, pass } = work;
-  const picture = ({ data, shape }: Shaped) =>
-    permuted(data, shape, ORDER.toChannelsFirst);
-  const filter = ({ data, shape }: Shaped) =>
-    permuted(data, shape, ORDER.toOutputsFirst);
+  const picture = ({ data, shape }: Shaped) => permuted(data, shape, ORDER.toChannelsFirst);
+  const filter = ({ data, shape }: Shaped) => permuted(data, shape, ORDER.toOutputsFirst);
   const pads = [[padding, padding], [padding, padding]];
-  const conv = (x: JaxArray, w: JaxArray) =>
-    jax.lax.convGeneralDilated(x, w, [stride, stride], pads);
+  const conv = (x: JaxArray, w: JaxArray) => jax.lax.convGeneralDilated(x, w, [stride, stride], pads);
   if (pass === "forward") {
     const [x, w] = [make(picture(a)), make(filter(b))];
     const dispose = () => [x, w].forEach((each) => each.dispose());
@@ -182,9 +172,7 @@ function convOnce(
       shape,
     });
   const x = toInput ? zeros([batch, inputs, size, size]) : make(picture(a));
-  const w = toInput
-    ? make(filter(b))
-    : zeros([outputs, inputs, kernel, kernel]);
+  const w = toInput ? make(filter(b)) : zeros([outputs, inputs, kernel, kernel]);
   const dY = make(picture(toInput ? a : b));
   const [y, back] = toInput
     ? jax.vjp((input) => conv(input, w.ref), [x.ref])

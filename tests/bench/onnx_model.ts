@@ -24,9 +24,7 @@ export function oneNodeModel(
     ...names.flatMap((name) => text(1, name)),
     ...text(2, "y"),
     ...text(4, type),
-    ...Object.entries(attributes).flatMap(([name, value]) =>
-      message(5, attribute(name, value))
-    ),
+    ...Object.entries(attributes).flatMap(([name, value]) => message(5, attribute(name, value))),
   ];
   const graph = [
     ...message(1, node),
@@ -42,13 +40,11 @@ export function oneNodeModel(
 }
 
 function attribute(name: string, value: number | readonly number[]): number[] {
-  return typeof value === "number"
-    ? [...text(1, name), ...integer(3, value), ...integer(20, INT)]
-    : [
-      ...text(1, name),
-      ...value.flatMap((each) => integer(8, each)),
-      ...integer(20, INTS),
-    ];
+  return typeof value === "number" ? [...text(1, name), ...integer(3, value), ...integer(20, INT)] : [
+    ...text(1, name),
+    ...value.flatMap((each) => integer(8, each)),
+    ...integer(20, INTS),
+  ];
 }
 
 /** ValueInfoProto: a name, and a tensor type with a shape. */
@@ -64,9 +60,7 @@ function value(name: string, shape: readonly number[]): number[] {
 }
 
 function varint(value: number): number[] {
-  return value < 128
-    ? [value]
-    : [value % 128 + 128, ...varint(Math.floor(value / 128))];
+  return value < 128 ? [value] : [value % 128 + 128, ...varint(Math.floor(value / 128))];
 }
 
 function integer(field: number, value: number): number[] {

@@ -121,9 +121,7 @@ function planOf(
   }
   if (work.kind === "elementwise") {
     if (work.op === "transpose") return plain("Transpose", { perm: [1, 0] });
-    return work.op === "copy"
-      ? undefined
-      : plain(work.op === "add" ? "Add" : "Sigmoid");
+    return work.op === "copy" ? undefined : plain(work.op === "add" ? "Add" : "Sigmoid");
   }
   if (work.pass === "weight gradient") return undefined;
   const { stride, padding, kernel, size } = work;
@@ -137,17 +135,13 @@ function planOf(
     pads: [padding, padding, padding, padding],
     kernel_shape: [kernel, kernel],
   };
-  const first = output.length === 4
-    ? ORDER.toChannelsFirst.map((axis) => output[axis])
-    : output;
+  const first = output.length === 4 ? ORDER.toChannelsFirst.map((axis) => output[axis]) : output;
   const toInput = work.pass === "input gradient";
   const node: OneNode = {
     type: toInput ? "ConvTranspose" : "Conv",
     inputs: inputs.map(({ shape }) => shape),
     output: first,
-    attributes: toInput
-      ? { ...attributes, output_padding: leftOver(size, work) }
-      : attributes,
+    attributes: toInput ? { ...attributes, output_padding: leftOver(size, work) } : attributes,
   };
   return { node, inputs, order: ORDER.toChannelsLast };
 }

@@ -4,12 +4,7 @@
 import { openContestants } from "../../lib/bench/devices.ts";
 import type { Contestant } from "../../lib/bench/contestant.ts";
 import { race } from "../../lib/bench/race.ts";
-import {
-  type PeersRequest,
-  type RaceReport,
-  reportOf,
-  worksNamed,
-} from "../../lib/bench/races.ts";
+import { type PeersRequest, type RaceReport, reportOf, worksNamed } from "../../lib/bench/races.ts";
 import { openPytorch } from "../../lib/deno/bench_pytorch.ts";
 import { openJax } from "./jax.ts";
 import { openOnnxruntime } from "./onnxruntime.ts";
@@ -58,9 +53,7 @@ async function join(
     contestants.push(await open());
   } catch (error) {
     console.error(
-      `without ${name}: ${
-        error instanceof Error ? error.message.split("\n")[0] : error
-      }`,
+      `without ${name}: ${error instanceof Error ? error.message.split("\n")[0] : error}`,
     );
   }
 }

@@ -3,13 +3,7 @@
 
 import type { Contestant, Runner } from "../../lib/bench/contestant.ts";
 import { checkResult } from "../../lib/bench/expected.ts";
-import {
-  convShapes,
-  type ConvWork,
-  inputsOf,
-  type KernelWork,
-  shapesOf,
-} from "../../lib/bench/work.ts";
+import { convShapes, type ConvWork, inputsOf, type KernelWork, shapesOf } from "../../lib/bench/work.ts";
 import { prepareTfjsStep } from "./tfjs_step.ts";
 import type { Tfjs, TfTensor } from "./tfjs_types.ts";
 
@@ -84,9 +78,7 @@ function prepareKernel(
       last.dispose();
     },
     async check() {
-      return result
-        ? checkResult(work, numbers, await result.data())
-        : "nothing has run";
+      return result ? checkResult(work, numbers, await result.data()) : "nothing has run";
     },
     dispose() {
       for (const each of [...inputs, result]) each?.dispose();

@@ -75,9 +75,7 @@ function startPython(python: string): Talk {
         const { value, done } = await reader.read();
         if (done) {
           throw new Error(
-            `Cannot time PyTorch: its process ended with code ${
-              (await process.status).code
-            }`,
+            `Cannot time PyTorch: its process ended with code ${(await process.status).code}`,
           );
         }
         parts.push(value);
