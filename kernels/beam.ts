@@ -1,7 +1,7 @@
 // This module is browser compatible.
 /** One step of a beam search for a batch of images: candidates of each beam, then the survivors of each image. */
 
-import { ceilDiv, defineKernel } from "./kernel.ts";
+import { defineKernel, linearGrid } from "./kernel.ts";
 import candidatesWgsl from "./beam_candidates.wgsl" with { type: "text" };
 import selectWgsl from "./beam_select.wgsl" with { type: "text" };
 
@@ -20,7 +20,7 @@ export const beamCandidatesKernel = defineKernel({
   outputs: ["candidate_scores", "candidate_words"],
   params: { N: "u32", V: "u32", k: "u32" },
   constants: { WORKGROUP },
-  workgroups: ({ N }) => [ceilDiv(N, WORKGROUP), 1, 1],
+  workgroups: ({ N }) => linearGrid(N, 1), // a workgroup a beam
   cpu({ logits, scores, banned, candidate_scores, candidate_words }, { N, V, k }) {
     for (let n = 0; n < N; n++) {
       const row = logits.subarray(n * V, (n + 1) * V);
@@ -66,7 +66,7 @@ export const beamSelectKernel = defineKernel({
   outputs: ["scores", "tokens", "parents", "finished", "history_scores", "history_choices"],
   params: { B: "u32", k: "u32", V: "u32", t: "u32", end: "u32" },
   constants: { WORKGROUP },
-  workgroups: ({ B }) => [ceilDiv(B, WORKGROUP), 1, 1],
+  workgroups: ({ B }) => linearGrid(B, 1), // a workgroup an image
   cpu(buffers, { B, k, V, t, end }) {
     const { candidate_scores, candidate_words, scores, tokens, parents, finished } = buffers;
     for (let b = 0; b < B; b++) {

@@ -9,7 +9,8 @@
 // history_scores:   [T, B * k], at step t: scores of the survivors, best first
 // history_choices:  [T, B * k], at step t: (parent within the image) * V + word, NONE where there is none
 //
-// One invocation owns one image.
+// One workgroup owns one image: all look for the best candidate behind the last, the first keeps the books. Each loops
+// k³ / WORKGROUP times, see beam_candidates.wgsl.
 // Reference: cpu() in beam.ts. Ties go to the smaller parent, then to the smaller word.
 
 override WORKGROUP: u32 = 64;
@@ -35,10 +36,17 @@ struct Params {
 const LOWEST: f32 = -3.4028234e38;
 const NONE: u32 = 0xffffffffu;
 
+var<workgroup> parts: array<f32, WORKGROUP>;
+var<workgroup> part_indices: array<u32, WORKGROUP>;
+var<workgroup> best_score: f32;
+var<workgroup> best_index: u32;
+
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let b = id.x;
-  if (b >= params.B) { return; }
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_id) id: vec3u) {
+  let number = group.x + group.y * groups.x;
+  let b = min(number, params.B - 1u); // groups too many work along and write nothing
+  let writes = number < params.B && id.x == 0u;
   let k = params.k;
   let first = b * k;
   let history = params.t * params.B * k + first;
@@ -50,8 +58,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   for (var rank = 0u; rank < k; rank++) {
     var best = LOWEST;
     var index = NONE;
-    if (rank < width) {
-      for (var i = 0u; i < k * k; i++) {
+    if (rank < width && last_index != NONE) {
+      for (var i = id.x; i < k * k; i += WORKGROUP) {
         let score = candidate_scores[first * k + i];
         let behind = rank == 0u || score < last_score || (score == last_score && i > last_index);
         if (behind && score > best) {
@@ -60,27 +68,45 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         }
       }
     }
-    last_score = best;
-    last_index = index;
-    history_scores[history + rank] = best;
-    history_choices[history + rank] = NONE;
-    if (index != NONE) {
-      let word = candidate_words[first * k + index];
-      history_choices[history + rank] = (index / k) * params.V + word;
-      if (word == params.end) {
-        ended += 1u;
-      } else {
-        scores[first + live] = best;
-        tokens[first + live] = word;
-        parents[first + live] = first + index / k;
-        live += 1u;
+    parts[id.x] = best;
+    part_indices[id.x] = index;
+    workgroupBarrier();
+    if (id.x == 0u) {
+      for (var i = 1u; i < WORKGROUP; i++) {
+        if (parts[i] > best || (parts[i] == best && part_indices[i] < index)) {
+          best = parts[i];
+          index = part_indices[i];
+        }
+      }
+      best_score = best;
+      best_index = index;
+    }
+    workgroupBarrier();
+    last_score = best_score;
+    last_index = best_index;
+    if (writes) {
+      history_scores[history + rank] = last_score;
+      history_choices[history + rank] = NONE;
+      if (last_index != NONE) {
+        let word = candidate_words[first * k + last_index];
+        history_choices[history + rank] = (last_index / k) * params.V + word;
+        if (word == params.end) {
+          ended += 1u;
+        } else {
+          scores[first + live] = last_score;
+          tokens[first + live] = word;
+          parents[first + live] = first + last_index / k;
+          live += 1u;
+        }
       }
     }
   }
-  for (var row = live; row < k; row++) {
-    scores[first + row] = LOWEST;
-    tokens[first + row] = params.end;
-    parents[first + row] = first;
+  if (writes) {
+    for (var row = live; row < k; row++) {
+      scores[first + row] = LOWEST;
+      tokens[first + row] = params.end;
+      parents[first + row] = first;
+    }
+    finished[b] = select(ended, k, live == 0u);
   }
-  finished[b] = select(ended, k, live == 0u);
 }

@@ -216,11 +216,13 @@ fn main(
   let part = lane % (64u * R);
   let carries_a = lane < 64u * R;
   let carries_b = !carries_a && lane < 128u * R;
-  padded = class_at + params.padding;
+  let corner = class_at + params.padding;
+  padded = corner;
   let kernel = vec2u(params.kernel_width, params.kernel_height);
-  let reached = (max(kernel, padded % params.stride) - padded % params.stride + params.stride - 1u) / params.stride;
+  let reached = (max(kernel, corner % params.stride) - corner % params.stride + params.stride - 1u) / params.stride;
   taps = max(reached.x, 1u);
-  steps = reached.x * reached.y * outputs;
+  let count = reached.x * reached.y * outputs;
+  steps = count;
   first_x = group.y * 64u * R;
   first_y = channels * outputs;
   let pixels = group.x * 64u * R;
@@ -234,7 +236,8 @@ fn main(
 
   if (carries_a) { fetch_a(part, 0u); }
   if (carries_b) { fetch_b(part, 0u); }
-  for (var k0 = 0u; k0 < steps; k0 += BLOCK) {
+  // `steps` would not do: barriers want a loop whose end is seen to be uniform.
+  for (var k0 = 0u; k0 < count; k0 += BLOCK) {
     workgroupBarrier(); // the block before is done with
     if (carries_a) { put_a(part); }
     if (carries_b) { put_b(part); }

@@ -198,12 +198,15 @@ fn main(
   first_y = channels * outputs + group.y * 64u * R;
   let pixels = params.batch * params.out_height * params.out_width;
   let share = (pixels + params.splits - 1u) / params.splits;
-  start = min(pixels, split * share);
-  steps = min(pixels, start + share) - start;
+  let begin = min(pixels, split * share);
+  let count = min(pixels, begin + share) - begin;
+  start = begin;
+  steps = count;
 
   if (carries_a) { fetch_a(part, 0u); }
   if (carries_b) { fetch_b(part, 0u); }
-  for (var k0 = 0u; k0 < steps; k0 += BLOCK) {
+  // `steps` would not do: barriers want a loop whose end is seen to be uniform.
+  for (var k0 = 0u; k0 < count; k0 += BLOCK) {
     workgroupBarrier(); // the block before is done with
     if (carries_a) { put_a(part); }
     if (carries_b) { put_b(part); }

@@ -96,7 +96,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     taps[0] = weight[3u * ky * channels4 + channel4];
     taps[1] = weight[(3u * ky + 1u) * channels4 + channel4];
     taps[2] = weight[(3u * ky + 2u) * channels4 + channel4];
-    load_row(channel4, (line / params.out_height * params.in_height + iy) * params.in_width, left, iy < params.in_height);
+    let at = (line / params.out_height * params.in_height + iy) * params.in_width;
+    load_row(channel4, at, left, iy < params.in_height);
     add(0u);
     add(1u);
     add(2u);

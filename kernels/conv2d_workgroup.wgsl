@@ -200,7 +200,8 @@ fn main(
   let part = lane % (64u * R);
   let carries_a = lane < 64u * R;
   let carries_b = !carries_a && lane < 128u * R;
-  steps = params.kernel_height * params.kernel_width * inputs;
+  let count = params.kernel_height * params.kernel_width * inputs;
+  steps = count;
   first_x = group.z * inputs;
   first_y = group.z * outputs + group.y * 64u * R;
   let pixels = group.x * 64u * R;
@@ -213,7 +214,8 @@ fn main(
 
   if (carries_a) { fetch_a(part, 0u); }
   if (carries_b) { fetch_b(part, 0u); }
-  for (var k0 = 0u; k0 < steps; k0 += BLOCK) {
+  // `steps` would not do: barriers want a loop whose end is seen to be uniform.
+  for (var k0 = 0u; k0 < count; k0 += BLOCK) {
     workgroupBarrier(); // the block before is done with
     if (carries_a) { put_a(part); }
     if (carries_b) { put_b(part); }

@@ -14,6 +14,7 @@ import { attentionCoverageBackwardKernel, attentionCoverageKernel } from "./atte
 import { beamCandidatesKernel, beamSelectKernel } from "./beam.ts";
 import { sampleKernel } from "./sample.ts";
 import { crossEntropyBackwardKernel, crossEntropyKernel, crossEntropyMeanKernel } from "./cross_entropy.ts";
+import { weightedCrossEntropyBackwardKernel, weightedCrossEntropyKernel } from "./weighted_cross_entropy.ts";
 import { embeddingBackwardKernel, embeddingKernel } from "./embedding.ts";
 import { lstmCellBackwardKernel, lstmCellKernel } from "./lstm_cell.ts";
 import { sigmoidGateBackwardKernel, sigmoidGateKernel } from "./sigmoid_gate.ts";
@@ -55,6 +56,8 @@ export const KERNELS: readonly Kernel[] = [
   crossEntropyBackwardKernel,
   crossEntropyKernel,
   crossEntropyMeanKernel,
+  weightedCrossEntropyBackwardKernel,
+  weightedCrossEntropyKernel,
   embeddingBackwardKernel,
   embeddingKernel,
   lstmCellBackwardKernel,

@@ -11,7 +11,13 @@
  */
 import { parseOptions, UsageError } from "../lib/deno/cli.ts";
 import { EVALUATE_ABOUT, EVALUATE_OPTIONS } from "../lib/deno/evaluate_options.ts";
-import { fileSource, modelSource, pictureUri, readResults } from "../lib/deno/evaluation_source.ts";
+import {
+  calibrationLines,
+  fileSource,
+  modelSource,
+  pictureUri,
+  readResults,
+} from "../lib/deno/evaluation_source.ts";
 import { meteor, spice } from "../lib/deno/java_metrics.ts";
 import { readText } from "../lib/deno/caption_reader.ts";
 import { runScript } from "../lib/deno/run_script.ts";
@@ -27,8 +33,11 @@ import { SCORE_NAMES } from "../lib/text/score.ts";
 
 await runScript(async () => {
   const options = parseOptions(Deno.args, EVALUATE_OPTIONS, EVALUATE_ABOUT);
-  if (options.results && options.model) {
+  if (options.results && options.model.length > 0) {
     throw new UsageError("Cannot score --results and --model at once: give one of them");
+  }
+  if (options.results && options.calibrate) {
+    throw new UsageError("Cannot calibrate --results: only a model says how sure it is, give --model");
   }
 
   // 1. The captions: read from a file, or written by a model now.
@@ -71,7 +80,9 @@ await runScript(async () => {
   const print = options.json ? console.error : console.log;
   print(source.title);
   for (const line of evaluationTable(evaluation, foreign)) print(line);
-  if (options.json) console.log(JSON.stringify(evaluationJson(evaluation, foreign)));
+  const { calibration } = source;
+  for (const line of calibration ? calibrationLines(calibration) : []) print(line);
+  if (options.json) console.log(JSON.stringify({ ...evaluationJson(evaluation, foreign), calibration }));
 
   // 3. Against another system, image by image.
   if (options.compare) {

@@ -7,16 +7,17 @@
  * Reads  a model (the newest of step 6 and of the demo) and the pictures. Writes nothing unless --attention asks
  * for a page. Takes less than a second for one picture. A bad picture does not keep the others from their captions.
  */
-import { DEVICES } from "../lib/backend/open.ts";
 import { type AttendedPicture, attentionPage } from "../lib/deno/attention_page.ts";
+import { CAPTION_ABOUT, CAPTION_OPTIONS } from "../lib/deno/caption_options.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
 import { encodePng } from "../lib/deno/encode.ts";
 import { findModel } from "../lib/deno/find_model.ts";
-import { loadModel } from "../lib/deno/model_disk.ts";
+import { loadModels } from "../lib/deno/model_disk.ts";
 import { openDevice } from "../lib/deno/open_device.ts";
 import { loadPictures } from "../lib/deno/pictures.ts";
 import { progressBar } from "../lib/deno/progress.ts";
 import { runScript } from "../lib/deno/run_script.ts";
+import { captionPlan } from "../lib/deno/search_options.ts";
 import { ensureWritable, folderOf, writeFileAtomic } from "../lib/deno/write_file.ts";
 import { captionPixels } from "../lib/models/captioner.ts";
 
@@ -24,54 +25,17 @@ import { captionPixels } from "../lib/models/captioner.ts";
 const BATCH = 16;
 
 await runScript(async () => {
-  const options = parseOptions(Deno.args, {
-    model: {
-      placeholder: "FILE",
-      description: "the model (default: the newest of training's and the demo's)",
-    },
-    data: { default: "data", placeholder: "DIR", description: "folder where those models are" },
-    beam: {
-      default: 5,
-      min: 1,
-      max: 100,
-      description: "captions kept at each word; 1 takes the likeliest word each time",
-    },
-    candidates: {
-      default: 1,
-      min: 1,
-      max: 100,
-      description: "captions printed for each picture, best first; raises --beam to as many",
-    },
-    maxLength: { default: 50, min: 1, max: 1000, description: "most words of a caption" },
-    lengthAlpha: {
-      default: 0.7,
-      type: "number",
-      description: "longer captions are favoured as this grows; 0: not",
-    },
-    attention: { placeholder: "OUT.html", description: "write a page that shows where each word looked" },
-    maxMegapixels: { default: 100, type: "number", min: 0.001, description: "larger pictures are refused" },
-    device: { default: "auto", choices: DEVICES, description: "what computes" },
-    json: { default: false, description: "print a JSON line for each picture" },
-  }, {
-    purpose: "Captions pictures: JPEG, PNG or GIF.",
-    command: "deno task caption",
-    positionals: { name: "IMAGE", description: "the pictures", min: 1 },
-    examples: [
-      "deno task caption photo.jpg",
-      "deno task caption --json --candidates 3 photos/*.jpg",
-      "deno task caption --attention looked.html photo.jpg",
-    ],
-  });
+  const options = parseOptions(Deno.args, CAPTION_OPTIONS, CAPTION_ABOUT);
 
   // 1. The model, on the device.
-  const path = options.model ?? await findModel(options.data);
+  const files = options.model.length > 0 ? options.model : [await findModel(options.data)];
   if (options.attention) await ensureWritable(folderOf(options.attention));
   const backend = await openDevice(options.device);
-  const loaded = await loadModel(backend, path);
-  console.error(`captioning with ${path} on ${backend.description}`);
+  const models = await loadModels(backend, files);
+  console.error(`captioning with ${files.join(", ")} on ${backend.description}`);
 
   // 2. The pictures, as the model was trained to see them; then their captions, a batch at a time.
-  const { preprocessing } = loaded.model.config;
+  const { preprocessing } = models[0].model.config;
   const { size } = preprocessing;
   const paths = options.positionals;
   const bar = paths.length > BATCH
@@ -80,12 +44,11 @@ await runScript(async () => {
   const attended: AttendedPicture[] = [];
   let done = 0;
   let failed = 0;
-  const search = {
-    beam: Math.max(options.beam, options.candidates),
-    maxLength: options.maxLength,
-    lengthAlpha: options.lengthAlpha,
-    attention: options.attention !== undefined,
-  };
+  const { sample, candidates: count = sample ?? 1 } = options;
+  const beam = sample === undefined ? Math.max(options.beam ?? 5, count) : options.beam;
+  const attention = options.attention !== undefined;
+  const search = captionPlan({ ...options, beam, attention }, models[0].vocabulary);
+  let captioned = 0;
   for await (
     const batch of loadPictures(paths, preprocessing, {
       batch: BATCH,
@@ -95,7 +58,9 @@ await runScript(async () => {
     const good = batch.flatMap((picture) => picture.pixels ? [picture.pixels] : []);
     const pixels = new Uint8Array(good.length * size * size * 3);
     good.forEach((one, i) => pixels.set(one, i * one.length));
-    const captions = good.length > 0 ? await captionPixels(loaded, pixels, search) : [];
+    const place = sample === undefined ? {} : { firstImage: captioned }; // random numbers are a picture's own
+    const captions = good.length > 0 ? await captionPixels(models, pixels, { ...search, ...place }) : [];
+    captioned += good.length;
 
     // 3. One line for each picture, in the order asked for.
     for (const { path: image, pixels, error } of batch) {
@@ -106,7 +71,7 @@ await runScript(async () => {
         else console.error(error.message);
         continue;
       }
-      const candidates = captions.shift()!.slice(0, options.candidates);
+      const candidates = captions.shift()!.slice(0, count);
       const [best] = candidates;
       if (options.json) {
         const words = best.words.map(({ word, probability }) => ({ word, probability }));
@@ -117,7 +82,7 @@ await runScript(async () => {
       } else {
         const many = paths.length > 1 ? `${image}: ` : "";
         for (const { text, score } of candidates) {
-          console.log(options.candidates > 1 ? `${many}${text} (${score.toFixed(3)})` : `${many}${text}`);
+          console.log(count > 1 ? `${many}${text} (${score.toFixed(3)})` : `${many}${text}`);
         }
       }
       if (options.attention) {

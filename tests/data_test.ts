@@ -186,9 +186,11 @@ describe("the Karpathy file", () => {
   );
 
   const downloaded = new URL("../data/annotations/dataset_coco.json", import.meta.url).pathname;
-  it("has the published vocabulary of 9,486 words", { ignore: !isThere(downloaded) }, async () => {
-    assert.equal(karpathyWords((await readCaptions(downloaded)).set), PUBLISHED_WORDS);
-  });
+  if (isThere(downloaded)) { // a download, not a fixture: it is checked where somebody has it
+    it("has the published vocabulary of 9,486 words", async () => {
+      assert.equal(karpathyWords((await readCaptions(downloaded)).set), PUBLISHED_WORDS);
+    });
+  }
 });
 
 describe("captions of one's own", () => {

@@ -16,6 +16,7 @@ import {
   SHAPES,
   SIZES,
 } from "../lib/data/shapes.ts";
+import { OPPOSITE } from "../lib/data/shapes_language.ts";
 import { describeScene } from "../lib/data/shapes_captions.ts";
 import { checkCaption, scoreTruth } from "../lib/data/shapes_check.ts";
 import { drawScene } from "../lib/data/shapes_draw.ts";
@@ -48,6 +49,13 @@ async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return [...digest.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** Of two that look alike, each is left of or above the other in words: turning the relation round stays true. */
+function isTurnedTwin({ objects: [a, b] }: Scene, caption: string, mutant: string): boolean {
+  if (!b || !looksLike(a, b)) return false;
+  const turned = Object.entries(OPPOSITE).map(([relation, opposite]) => caption.replace(relation, opposite));
+  return turned.includes(mutant);
+}
+
 describe("makeScene()", () => {
   it("depends on seed and index alone", () => {
     assert.deepEqual(makeScene(SEED, 1234), scenes[1234]);
@@ -60,7 +68,7 @@ describe("makeScene()", () => {
     const two = scenes.filter(({ objects }) => objects.length === 2);
     const near = (count: number, share: number) => Math.abs(count / scenes.length - share) < 0.03; // 3 deviations
     assert.ok(near(scenes.length - two.length, 0.3), `${two.length} of two objects`);
-    assert.ok(near(two.length - pairs.length, 0.15), `${two.length - pairs.length} of two alike`);
+    assert.ok(near(two.length - pairs.length, 0.08), `${two.length - pairs.length} of two alike`);
     assert.ok(two.length >= scenes.length / 2);
   });
 
@@ -101,25 +109,23 @@ describe("makeScene()", () => {
   it("puts a single object clearly into one place", () => {
     for (const { objects } of scenes.filter(({ objects }) => objects.length === 1)) {
       const offsets = [objects[0].x, objects[0].y].map((at) => Math.abs(at - 0.5)).sort((p, q) => p - q);
-      const inMiddle = placeOf(objects[0]) === "middle";
-      assert.ok(offsets[0] <= 0.061 && (inMiddle ? offsets[1] <= 0.061 : offsets[1] >= 0.239), `${offsets}`);
+      assert.ok(offsets[0] <= 0.101 && offsets[1] >= 0.239, `${offsets}`);
     }
   });
 
-  it("keeps some combinations for held-out pictures, whatever the seed", () => {
+  it("never shows some combinations in training, whatever the seed, and shows them in held-out pictures", () => {
     const combination = ({ objects: [a, b] }: Scene) =>
       `${a.colour} ${a.shape} ${relationOf(a, b)} ${b.colour} ${b.shape}`;
     const isPair = ({ objects: [a, b] }: Scene) => b !== undefined && !looksLike(a, b);
-    const trained = new Set(pairs.map(combination));
-    const heldOut = scenes.map(({ index }) => makeScene(SEED + 1, index, { heldOut: true })).filter(isPair);
-    assert.ok(heldOut.length > 1000 && new Set(heldOut.map(combination)).size > 100);
-    assert.deepEqual(heldOut.map(combination).filter((combination) => trained.has(combination)), []);
-    // What else a held-out picture shows is not restricted.
-    const open = (scene: Scene) => isPair(scene) ? [] : [sceneKey(scene)];
-    assert.deepEqual(
-      scenes.flatMap(({ index }) => open(makeScene(SEED, index, { heldOut: true }))),
-      scenes.flatMap(open),
-    );
+    const heldOut = scenes.map(({ index }) => makeScene(SEED, index, { heldOut: true }));
+    // The two worlds differ just where a pair is of a combination that training must not show.
+    const kept = heldOut.filter((scene, i) => JSON.stringify(scene) !== JSON.stringify(scenes[i]));
+    assert.ok(kept.every(isPair));
+    const share = kept.length / pairs.length;
+    assert.ok(share > 0.08 && share < 0.18, `one in eight pairs should be new, ${share} are`);
+    const never = new Set(kept.map(combination));
+    const trained = [...pairs, ...scenes.map(({ index }) => makeScene(SEED + 1, index)).filter(isPair)];
+    assert.deepEqual(trained.map(combination).filter((name) => never.has(name)), []);
   });
 });
 
@@ -133,12 +139,12 @@ describe("drawScene()", () => {
       }),
     );
     assert.equal(new Set(hashes).size, 40);
-    assert.equal(await sha256(new TextEncoder().encode(hashes.join())), "e5a2270c3ed80e53");
+    assert.equal(await sha256(new TextEncoder().encode(hashes.join())), "d7f2ff099b449535");
   });
 
   it("paints each object in its colour, at its place, at any size", () => {
-    for (const size of [48, 64, 200]) {
-      for (const scene of scenes.slice(0, 300)) {
+    for (const [size, count] of [[48, 100], [64, 100], [200, 20]]) {
+      for (const scene of scenes.slice(0, count)) {
         const { data } = drawScene(scene, size);
         for (const { x, y, radius, shape, colour } of scene.objects) {
           const up = shape === "ring" ? 0.72 * radius : 0; // to the middle of its band
@@ -204,7 +210,7 @@ describe("describeScene()", () => {
     const captions = scenes.flatMap((scene) => describeScene(scene));
     const words = captions.map((caption) => caption.split(" "));
     const vocabulary = new Set(words.flat());
-    assert.ok(vocabulary.size >= 40 && vocabulary.size <= 60, `${vocabulary.size} words`);
+    assert.ok(vocabulary.size >= 35 && vocabulary.size <= 60, `${vocabulary.size} words`);
     assert.ok([...vocabulary].every((word) => /^[a-z]+$/.test(word)));
     assert.equal(Math.max(...words.map(({ length }) => length)), 12);
     assert.ok(words.flat().length / words.length < 10);
@@ -319,13 +325,14 @@ describe("checkCaption()", () => {
       SHAPES.map((shape) => `${shape}s`),
       [...SIZES],
       ["left of", "right of", "above", "below"],
-      ["on the left", "on the right", "at the top", "at the bottom", "in the middle"],
+      ["on the left", "on the right", "at the top", "at the bottom"],
       ["side by side", "one above the other"],
     ];
     let mutants = 0;
     for (const scene of scenes.slice(0, 500)) {
       for (const caption of describeScene(scene, { order: "free" })) {
         for (const mutant of mutations(caption, groups)) {
+          if (isTurnedTwin(scene, caption, mutant)) continue;
           mutants++;
           assert.equal(checkCaption(scene, mutant).true, false, `${sceneKey(scene)}: ${mutant}`);
         }

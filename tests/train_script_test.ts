@@ -36,6 +36,12 @@ function metrics(out: string): Line[] {
   return text.trimEnd().split("\n").map((line) => JSON.parse(line));
 }
 
+/** Whether a file holds these bytes. (assert.deepEqual would take minutes to describe how millions of them differ.) */
+function sameBytes(path: string, bytes: Uint8Array): boolean {
+  const found = Deno.readFileSync(`${dir}/${path}`);
+  return found.length === bytes.length && found.every((byte, i) => byte === bytes[i]);
+}
+
 /** Asserts that a run came to the same end as one that was never disturbed. */
 function assertSameEnd(out: string): void {
   const number = (
@@ -47,8 +53,7 @@ function assertSameEnd(out: string): void {
   const wanted = new Set(expected.map(([name]) => name));
   assert.deepEqual(found.filter(([name]) => wanted.has(name)), expected); // it may have logged where it was stopped
   for (const file of ["model.safetensors", "checkpoint.safetensors"]) {
-    const [ours, theirs] = [out, "whole"].map((folder) => Deno.readFileSync(`${dir}/${folder}/${file}`));
-    assert.deepEqual(ours, theirs, file);
+    assert.ok(sameBytes(`${out}/${file}`, Deno.readFileSync(`${dir}/whole/${file}`)), `${file} differs`);
   }
 }
 
@@ -199,7 +204,7 @@ describe("train", () => {
     const { code, stderr } = await train("short", "--steps", "7", "--resume");
     assert.equal(code, 1);
     assert.match(stderr, /Cannot write .*short\/checkpoint\.safetensors/);
-    assert.deepEqual(Deno.readFileSync(dir + checkpoint), before);
+    assert.ok(sameBytes(checkpoint, before));
   });
 
   it("counts and names what it leaves out, and trains on the rest", async () => {

@@ -3,11 +3,8 @@
 
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
-import { defineKernel, type Kernel } from "../kernels/kernel.ts";
+import { defineKernel } from "../kernels/kernel.ts";
 import { openWebgpu, type WebgpuBackend } from "../lib/backend/webgpu.ts";
-import { ErrorLog } from "../lib/backend/webgpu_errors.ts";
-import { BufferPool } from "../lib/backend/webgpu_pool.ts";
-import { ProgramCache } from "../lib/backend/webgpu_programs.ts";
 import { IN_CI } from "./fixtures.ts";
 
 const adapter = await navigator.gpu?.requestAdapter() ?? undefined;
@@ -36,47 +33,6 @@ const scaleKernel = defineKernel({
 
 const COUNT = 100;
 const POOL_BYTES = 1 << 20;
-
-/** A device of which only the parts exist that make and destroy. */
-function fakeDevice(): { device: GPUDevice; destroyed: () => number } {
-  let destroyed = 0;
-  const parts = {
-    createBuffer: () => ({ destroy: () => destroyed++ }),
-    createBindGroupLayout: () => ({}),
-    createPipelineLayout: () => ({}),
-    createBindGroup: () => ({}),
-  };
-  return { device: parts as unknown as GPUDevice, destroyed: () => destroyed }; // the tests below use no more of it
-}
-
-describe("WebGPU memory", () => {
-  it("forgets the bind groups of a buffer that it destroys, in all buffers they hold", () => {
-    const { device, destroyed } = fakeDevice();
-    const pool = new BufferPool(device, { current: 0 }, 16, 0);
-    const programs = new ProgramCache(device, {} as GPUBuffer, new ErrorLog());
-    const { layout } = programs.prepare(scaleKernel as unknown as Kernel);
-    const [kept, small, large] = [pool.take(16), pool.take(16), pool.take(32)];
-    programs.bind(layout, "kept,small", [kept, small]);
-    programs.bind(layout, "kept,large", [kept, large]);
-    assert.deepEqual([layout.groups.size, kept.boundIn.size], [2, 2]);
-    pool.give(small); // fits under the cap
-    assert.deepEqual([layout.groups.size, destroyed()], [2, 0]);
-    pool.give(large); // does not: what lay idle longest goes, then this one too
-    assert.deepEqual([layout.groups.size, kept.boundIn.size, destroyed()], [0, 0, 2]);
-    assert.equal(pool.reservedBytes, 16);
-  });
-
-  it("gives a loop the same buffers in every turn", () => {
-    const pool = new BufferPool(fakeDevice().device, { current: 0 }, 1024, 0);
-    const turn = () => {
-      const taken = Array.from({ length: 4 }, () => pool.take(16));
-      for (const i of [2, 0, 3, 1]) pool.give(taken[i]);
-      return taken.map(({ id }) => id);
-    };
-    const first = turn();
-    assert.deepEqual([turn(), turn()], [first, first]);
-  });
-});
 
 describe("WebGPU backend", { ignore: lacksAdapter }, () => {
   let backend: WebgpuBackend;
@@ -185,8 +141,8 @@ describe("WebGPU backend", { ignore: lacksAdapter }, () => {
 
   it("records more dispatches than its parameter buffer holds", async () => {
     const [x, y] = [upload(numbers(1)), backend.alloc(COUNT)];
-    for (let i = 0; i < 40_000; i++) backend.run(scaleKernel, { x, y }, { count: 1, factor: i, shift: 0 });
-    assert.equal((await backend.read(y))[0], 39_999);
+    for (let i = 0; i < 33_000; i++) backend.run(scaleKernel, { x, y }, { count: 1, factor: i, shift: 0 });
+    assert.equal((await backend.read(y))[0], 32_999);
     backend.free(x);
     backend.free(y);
   });
@@ -280,11 +236,11 @@ describe("WebGPU backend", { ignore: lacksAdapter }, () => {
       await assert.rejects(backend.profile(), /Cannot profile: open the backend with \{ profile: true \}/);
       const profiled = await openWebgpu({ profile: true });
       const [x, y] = [profiled.alloc(COUNT), profiled.alloc(COUNT)];
-      for (let i = 0; i < 3000; i++) {
+      for (let i = 0; i < 2100; i++) {
         profiled.run(scaleKernel, { x, y }, { count: COUNT, factor: 1, shift: 0 });
       }
       const [entry, ...others] = await profiled.profile();
-      assert.deepEqual([entry.name, entry.count, others], ["test_scale", 3000, []]);
+      assert.deepEqual([entry.name, entry.count, others], ["test_scale", 2100, []]);
       assert.ok(entry.ms > 0 && entry.ms < 60_000, `${entry.ms} ms`);
       assert.deepEqual(await profiled.profile(), []);
       profiled.close();

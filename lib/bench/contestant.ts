@@ -2,11 +2,17 @@
 /** Who takes part in a race: ours on some device, or a peer. */
 
 import type { CaptionWork } from "./caption_work.ts";
+import type { DecoderStepWork } from "./decoder_step.ts";
 import type { StepWork } from "./step_work.ts";
 import type { KernelWork } from "./work.ts";
 
 /** Anything whose speed is measured. */
-export type Work = KernelWork | StepWork | CaptionWork;
+export type Work = KernelWork | StepWork | DecoderStepWork | CaptionWork;
+
+/** Whether a work is one kernel's, with numbers of its own to compare. */
+export function isKernelWork(work: Work): work is KernelWork {
+  return work.kind === "matmul" || work.kind === "conv2d" || work.kind === "elementwise";
+}
 
 /** A work made ready by a contestant. */
 export interface Runner {

@@ -8,7 +8,8 @@ import { type Recording, withTape } from "../record.ts";
 import { scope } from "../scope.ts";
 import { Tensor, tensor } from "../tensor.ts";
 import { prepareCaption } from "./caption.ts";
-import type { Contestant, Runner } from "./contestant.ts";
+import type { Contestant, Runner, Work } from "./contestant.ts";
+import { prepareDecoderStep } from "./decoder_step.ts";
 import { checkResult } from "./expected.ts";
 import { prepareStep } from "./step.ts";
 import { convShapes, type ConvWork, inputsOf, type KernelWork, shapesOf } from "./work.ts";
@@ -18,16 +19,16 @@ export function ourContestant(backend: Backend, threads?: number): Contestant {
   return {
     device: backend.name === "cpu" ? "cpu" : "webgpu",
     threads,
-    prepare(work, seed) {
-      const runner = work.kind === "step"
-        ? prepareStep(backend, work)
-        : work.kind === "caption"
-        ? prepareCaption(backend, work)
-        : prepareKernel(backend, work, seed);
-      return Promise.resolve(runner);
-    },
+    prepare: (work, seed) => Promise.resolve(prepare(backend, work, seed)),
     close: () => backend.close(),
   };
+}
+
+function prepare(backend: Backend, work: Work, seed: number): Runner {
+  if (work.kind === "step") return prepareStep(backend, work);
+  if (work.kind === "decoder step") return prepareDecoderStep(backend, work);
+  if (work.kind === "caption") return prepareCaption(backend, work);
+  return prepareKernel(backend, work, seed);
 }
 
 /** Makes one kernel's work ready: through the ops, as models run it. */

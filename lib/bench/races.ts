@@ -2,18 +2,21 @@
 /** Which races there are, and their outcomes as plain data that can pass between processes. */
 
 import { CAPTION_WORKS } from "./caption_work.ts";
-import { KERNEL_WORKS } from "./cases.ts";
+import { KERNEL_WORKS, LARGE_WORKS } from "./cases.ts";
 import type { Who, Work } from "./contestant.ts";
+import { DECODER_STEP_WORK } from "./decoder_step.ts";
 import type { DeviceChoice } from "./devices.ts";
 import type { Outcome } from "./race.ts";
 import { STEP_WORK } from "./step_work.ts";
 
-/** Everything that is raced, in the order of the report. */
+/** What is raced everywhere, in the order of the report. */
 export const RACES: readonly Work[] = [...KERNEL_WORKS, STEP_WORK, ...CAPTION_WORKS];
+/** What is raced where there is a real GPU: on a CPU each takes many seconds. */
+export const LARGE_RACES: readonly Work[] = [...LARGE_WORKS, DECODER_STEP_WORK];
 
 /** The races of these names. */
 export function worksNamed(names: readonly string[]): Work[] {
-  return RACES.filter(({ name }) => names.includes(name));
+  return [...RACES, ...LARGE_RACES].filter(({ name }) => names.includes(name));
 }
 
 /** What the process with the peers is asked for. */

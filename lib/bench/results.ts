@@ -1,7 +1,7 @@
 // This module is browser compatible.
 /** Measured figures, for people and for machines. */
 
-import { titleOf, type Work } from "./contestant.ts";
+import { isKernelWork, titleOf, type Work } from "./contestant.ts";
 import type { Peak } from "./peak.ts";
 import { median, speedRatio } from "./race.ts";
 import type { Entry, RaceReport } from "./races.ts";
@@ -52,9 +52,9 @@ export function describeRace(work: Work, { entries }: RaceReport, peaks: Peaks):
     }
     const figures = figuresOf(work, median(entry.ms));
     const name = work.name + threadsSuffix(entry.threads);
-    for (const figure of figures) {
-      const { device, peer = null } = entry;
-      results.push({ ...figure, value: rounded(figure.value), name: name + figure.suffix, device, peer });
+    const { device, peer = null } = entry;
+    for (const { value, unit, higherIsBetter, suffix = "" } of figures) {
+      results.push({ name: name + suffix, device, value: rounded(value), unit, higherIsBetter, peer });
     }
     const texts = figures.map(({ value, unit }) => `${formatted(value).padStart(7)} ${unit}`);
     if (figures[0].unit !== "ms") texts.push(`${formatted(median(entry.ms)).padStart(7)} ms`);
@@ -62,38 +62,38 @@ export function describeRace(work: Work, { entries }: RaceReport, peaks: Peaks):
     const note = entry.peer ? ratioText(entry, entries) : shareText(work, entry, peaks);
     lines.push(`  ${title} ${texts.join("  ")}${note ? `  ${note}` : ""}`);
   }
-  return { lines, results: results.map(withoutSuffix), failures };
+  return { lines, results, failures };
 }
 
 interface Figure {
   readonly value: number;
   readonly unit: string;
   readonly higherIsBetter: boolean;
-  readonly suffix: string;
-}
-
-function withoutSuffix({ name, device, value, unit, higherIsBetter, peer }: BenchResult): BenchResult {
-  return { name, device, value, unit, higherIsBetter, peer };
+  /** Behind the name, where a work has more than one figure. */
+  readonly suffix?: string;
 }
 
 function figuresOf(work: Work, ms: number): Figure[] {
-  const time = { value: ms, unit: "ms", higherIsBetter: false, suffix: "" };
-  const pictures = (count: number) => ({
-    value: count / ms * 1000,
+  if (isKernelWork(work)) {
+    const { amount, unit } = amountOf(work);
+    return [{ value: amount / ms / 1e6, unit, higherIsBetter: true }];
+  }
+  const time = { value: ms, unit: "ms", higherIsBetter: false };
+  const pictures = work.kind === "caption" ? work.pictures : work.batch;
+  if (pictures === 1) return [time];
+  const rate = {
+    value: pictures / ms * 1000,
     unit: "pictures/s",
     higherIsBetter: true,
     suffix: " (pictures)",
-  });
-  if (work.kind === "step") return [time, pictures(work.batch)];
-  if (work.kind === "caption") return work.pictures === 1 ? [time] : [time, pictures(work.pictures)];
-  const { amount, unit } = amountOf(work);
-  return [{ value: amount / ms / 1e6, unit, higherIsBetter: true, suffix: "" }];
+  };
+  return [time, rate];
 }
 
 /** "73 % of peak". */
 function shareText(work: Work, entry: Entry, peaks: Peaks): string {
   const peak = peaks.get(titleOf(entry));
-  if (!peak || work.kind === "step" || work.kind === "caption") return "";
+  if (!peak || !isKernelWork(work)) return "";
   const { amount, unit } = amountOf(work);
   const most = unit === "GFLOP/s" ? peak.gflops : peak.gigabytesPerSecond;
   return `${(amount / median(entry.ms) / 1e6 / most * 100).toFixed(0)} % of peak`;

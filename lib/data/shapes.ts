@@ -15,7 +15,7 @@ export const SIZES = ["small", "big"] as const;
 /** Where the first of two objects is, seen from the second. */
 export const RELATIONS = ["left of", "right of", "above", "below"] as const;
 /** Where a single object is in the picture. */
-export const PLACES = ["left", "right", "top", "bottom", "middle"] as const;
+export const PLACES = ["left", "right", "top", "bottom"] as const;
 /** What is behind the objects. */
 export const BACKGROUNDS = ["plain", "gradient", "stripes", "checks", "dots"] as const;
 
@@ -52,9 +52,6 @@ export interface Scene {
 /** Names one stream of random numbers of a scene, so that no two uses share numbers. */
 export const STREAMS = { scene: 1, drawing: 2, captions: 3 } as const;
 
-/** An object closer to the centre than this, along both axes, is in the middle. */
-const MIDDLE = 0.15;
-
 /** Whether two objects have one colour and one shape. */
 export function looksLike(a: Pick<SceneObject, "colour" | "shape">, b: typeof a): boolean {
   return a.colour === b.colour && a.shape === b.shape;
@@ -66,11 +63,10 @@ export function relationOf(a: Pick<SceneObject, "x" | "y">, b: typeof a): Relati
   return a.y < b.y ? "above" : "below";
 }
 
-/** Where an object is in the picture. */
+/** Where an object is in the picture: along the axis on which it is further from the centre. */
 export function placeOf({ x, y }: Pick<SceneObject, "x" | "y">): Place {
   const dx = x - 0.5;
   const dy = y - 0.5;
-  if (Math.max(Math.abs(dx), Math.abs(dy)) < MIDDLE) return "middle";
   if (Math.abs(dx) > Math.abs(dy)) return dx < 0 ? "left" : "right";
   return dy < 0 ? "top" : "bottom";
 }

@@ -23,18 +23,15 @@ export function describeScene(scene: Scene, options: DescribeOptions = {}): stri
     return SENTENCES.one.map((sentence) => fill(sentence, { a: named(first), one: counted(first), place }));
   }
   const relation = relationOf(first, second);
-  if (looksLike(first, second)) {
-    const row = ARRANGEMENT_WORDS[relation === "left of" || relation === "right of" ? "row" : "column"];
-    const two = `two ${nameOf(first)}s`;
-    const pair = `a pair of ${nameOf(first)}s`;
-    return SENTENCES.twins.map((sentence) => fill(sentence, { two, pair, row }));
-  }
+  const sentences = looksLike(first, second) ? SENTENCES.twins : SENTENCES.pair;
+  const row = ARRANGEMENT_WORDS[relation === "left of" || relation === "right of" ? "row" : "column"];
+  const two = `two ${nameOf(first)}s`;
   const random = new Random(scene.seed, scene.index, STREAMS.captions);
-  return SENTENCES.pair.map((sentence) => {
+  return sentences.map((sentence) => {
     const swap = order === "free" && random.uniform() < 0.5;
     const [a, b] = swap ? [second, first] : [first, second];
     const rel = swap ? OPPOSITE[relation] : relation;
-    const words = { rel: RELATION_WORDS[rel], inv: RELATION_WORDS[OPPOSITE[rel]] };
+    const words = { rel: RELATION_WORDS[rel], inv: RELATION_WORDS[OPPOSITE[rel]], two, row };
     return fill(sentence, { a: named(a), b: named(b), ...words });
   });
 }

@@ -25,7 +25,8 @@ export const SENTENCES = {
     "{a} with {b} {inv} it",
     "{a} is {rel} {b}",
   ],
-  twins: ["{two} {row}", "there are {two} {row}", "{row} are {two}", "{pair} {row}", "here are {two} {row}"],
+  // Mostly as any pair: a world that counts whenever it can teaches to count two of what is left of something else.
+  twins: ["{a} {rel} {b}", "there is {a} {rel} {b}", "{a} is {rel} {b}", "{two} {row}", "{row} are {two}"],
 } as const satisfies Record<string, readonly string[]>;
 
 /** Sentences that are read as well: parts of the ones above put together anew, or left unfinished. */
@@ -41,6 +42,9 @@ export const ALSO_READ: readonly string[] = [
   "{inv} {a} there is {b}",
   "there is {a} with {b} {inv} it",
   "here is {a} with {b} {inv} it",
+  "there are {two} {row}",
+  "here are {two} {row}",
+  "{pair} {row}",
   "{two} are {row}",
   "{row} there are {two}",
 ];
@@ -59,7 +63,6 @@ export const PLACE_WORDS: Readonly<Record<Place, string>> = {
   right: "on the right",
   top: "at the top",
   bottom: "at the bottom",
-  middle: "in the middle",
 };
 
 /** Words for how two objects that look alike lie. */

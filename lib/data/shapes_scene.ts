@@ -23,16 +23,16 @@ import {
 /** What {@linkcode makeScene} takes besides seed and index. */
 export interface SceneOptions {
   /**
-   * Whether two different objects may show a combination (their colours, shapes and relation) that is kept
-   * for held-out pictures, and then always do. Default false.
+   * Whether two different objects may show a combination (their colours, shapes and direction) that is kept out of
+   * training. Default false.
    */
   readonly heldOut?: boolean;
 }
 
 /** Share of scenes with one object, and with two that look alike; the rest show two different ones. */
 const SINGLE_SHARE = 0.3;
-const TWIN_SHARE = 0.15;
-/** One in so many combinations of two different objects is kept for held-out pictures. */
+const TWIN_SHARE = 0.08;
+/** One in so many combinations of two different objects is never shown in training. */
 const HELD_OUT_ONE_IN = 8;
 
 /** Radius of each size. */
@@ -53,9 +53,9 @@ const GAP = 0.05;
 const SLANT = 0.35;
 /** … and at most this far from the middle across it. */
 const ACROSS = 0.22;
-/** A single object's centre is this far from the picture's at least ("left"), or at most ("middle"). */
+/** A single object's centre is at least this far from the picture's along its axis, and at most so far across it. */
 const OFF_CENTRE = 0.24;
-const NEAR_CENTRE = 0.04;
+const NEAR_AXIS = 0.1;
 
 /** What an object is, before it has a place. */
 type Kind = Omit<SceneObject, "x" | "y">;
@@ -80,10 +80,10 @@ export function makeScene(seed: number, index: number, options: SceneOptions = {
   let first = makeKind(random);
   let second = turned(first, random);
   if (draw >= SINGLE_SHARE + TWIN_SHARE) {
-    do { // until the two differ and their combination is on the wanted side
+    do { // until the two differ and their combination may be shown
       first = makeKind(random);
       second = makeKind(random);
-    } while (looksLike(first, second) || isHeldOut(first, second, horizontal) !== heldOut);
+    } while (looksLike(first, second) || (!heldOut && isHeldOut(first, second, horizontal)));
   }
   return { seed, index, background, objects: placePair(first, second, horizontal, random) };
 }
@@ -99,7 +99,7 @@ function turned(kind: Kind, random: Random): Kind {
   return { ...kind, angle: between(random, -TURN, TURN) };
 }
 
-/** Whether the pair's combination is kept for held-out pictures: the same in every world, whatever its seed. */
+/** Whether training never shows the pair's combination: the same ones in every world, whatever its seed. */
 function isHeldOut(first: Kind, second: Kind, horizontal: boolean): boolean {
   const kinds = [first, second].map((kind) =>
     COLOURS.indexOf(kind.colour) * SHAPES.length + SHAPES.indexOf(kind.shape)
@@ -109,9 +109,7 @@ function isHeldOut(first: Kind, second: Kind, horizontal: boolean): boolean {
 
 function placeAlone(kind: Kind, random: Random): SceneObject {
   const place = random.pick(PLACES);
-  const near = () => between(random, 0.5 - NEAR_CENTRE, 0.5 + NEAR_CENTRE);
-  if (place === "middle") return { ...kind, x: near(), y: near() };
-  const across = between(random, 0.44, 0.56);
+  const across = between(random, 0.5 - NEAR_AXIS, 0.5 + NEAR_AXIS);
   const far = between(random, kind.radius + MARGIN, 0.5 - OFF_CENTRE);
   const along = place === "left" || place === "top" ? far : rounded(1 - far);
   return place === "left" || place === "right"

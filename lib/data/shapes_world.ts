@@ -66,7 +66,7 @@ export function worldOf(options: WorldOptions = {}): Required<WorldOptions> {
   return { seed, train, val, test, size, order };
 }
 
-/** The pictures of a split, in order. Held-out ones ("val" and "test") show pairs that training never shows. */
+/** The pictures of a split, in order. Held-out ones ("val" and "test") also show pairs that training never shows. */
 export function* worldPictures(world: Required<WorldOptions>, split: SplitName): Generator<WorldPicture> {
   for (let i = 0; i < world[split]; i++) {
     const id = FIRST[split] + i;
@@ -75,7 +75,7 @@ export function* worldPictures(world: Required<WorldOptions>, split: SplitName):
   }
 }
 
-/** Whether a split's pairs are kept out of training. */
+/** Whether a split may show pairs that training never shows. */
 export function isHeldOut(split: SplitName): boolean {
   return split !== "train";
 }

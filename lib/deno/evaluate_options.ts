@@ -4,12 +4,14 @@
 import { DEVICES } from "../backend/open.ts";
 import { TOKENIZER_NAMES } from "../text/tokenize.ts";
 import type { CommandDescription, OptionDefinitions } from "./cli.ts";
+import { SEARCH_OPTIONS } from "./search_options.ts";
 
 /** Flags of `evaluate`. */
 export const EVALUATE_OPTIONS = {
   model: {
-    placeholder: "FILE",
-    description: "the model (default: the newest of training's and the demo's)",
+    list: true,
+    placeholder: "FILE,...",
+    description: "the model (default: the newest of training's and the demo's), or several to write together",
   },
   data: {
     default: "data",
@@ -56,8 +58,12 @@ export const EVALUATE_OPTIONS = {
   },
   saveResults: { placeholder: "FILE", description: "write the captions in COCO's result format" },
   beam: { default: 3, min: 1, description: "captions kept at each word" },
-  maxLength: { default: 50, min: 1, description: "most words of a caption" },
   lengthAlpha: { default: 0, type: "number", description: "longer captions are favoured as this grows" },
+  ...SEARCH_OPTIONS,
+  calibrate: {
+    default: false,
+    description: "fit the temperature at which words are as sure as they are right, on half of the split",
+  },
   seed: { default: 1, description: "names the samples of the intervals" },
   device: { default: "auto", choices: DEVICES, description: "what computes" },
   json: { default: false, description: "print the scores as JSON" },

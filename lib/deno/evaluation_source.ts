@@ -5,17 +5,22 @@ import type { DeviceName } from "../backend/open.ts";
 import type { SplitName } from "../data/captions.ts";
 import { PictureError } from "../image/picture_error.ts";
 import { resizeBilinear } from "../image/resize.ts";
+import type { Split } from "../data/dataset.ts";
+import { calibrate, type Calibration } from "../models/calibrate.ts";
 import { captionSplit } from "../models/caption_split.ts";
+import type { LoadedModel } from "../models/model_file.ts";
 import type { ImageId } from "../text/encode_captions.ts";
 import { type CaptionResult, parseResults } from "../text/results.ts";
 import { readCaptions, readText } from "./caption_reader.ts";
 import { type DataPlace, openDataset } from "./dataset_disk.ts";
 import { decodeFile } from "./decode.ts";
 import { encodeJpeg } from "./encode.ts";
+import { UsageError } from "./cli.ts";
 import { findModel } from "./find_model.ts";
-import { loadModel } from "./model_disk.ts";
+import { loadModels } from "./model_disk.ts";
 import { openDevice } from "./open_device.ts";
 import { progressBar } from "./progress.ts";
+import { type SearchFlags, searchPlan } from "./search_options.ts";
 
 /** Captions to score. */
 export interface EvaluationSource {
@@ -31,6 +36,8 @@ export interface EvaluationSource {
   readonly vocabularySize?: number;
   /** Captions it was trained on. */
   readonly trainingCaptions?: readonly string[];
+  /** How sure the model's words are, where that was asked for. */
+  readonly calibration?: Calibration;
   /** Where each image's picture is. */
   readonly pictures: ReadonlyMap<ImageId, string>;
 }
@@ -66,13 +73,14 @@ export async function readResults(path: string): Promise<CaptionResult[]> {
 }
 
 /** Options of {@linkcode modelSource}. */
-export interface ModelSourceOptions extends DataPlace {
-  /** Default: the newest of training's and the demo's. */
-  readonly model?: string;
+export interface ModelSourceOptions extends DataPlace, SearchFlags {
+  /** Several write together; none: the newest of training's and the demo's. */
+  readonly model: readonly string[];
   readonly split: SplitName;
   readonly beam: number;
-  readonly maxLength: number;
   readonly lengthAlpha: number;
+  /** Fit a temperature: {@linkcode EvaluationSource.calibration}. Default false. */
+  readonly calibrate?: boolean;
   readonly valShare?: number;
   readonly device: DeviceName;
 }
@@ -83,10 +91,12 @@ export interface ModelSourceOptions extends DataPlace {
  * @throws {RangeError} If the dataset has no such split.
  */
 export async function modelSource(options: ModelSourceOptions): Promise<EvaluationSource> {
-  const path = options.model ?? await findModel(options.data ?? "data");
+  const files = options.model.length > 0 ? options.model : [await findModel(options.data ?? "data")];
+  const path = files.join(", ");
   const backend = await openDevice(options.device);
   try {
-    const loaded = await loadModel(backend, path);
+    const models = await loadModels(backend, files);
+    const [loaded] = models;
     console.error(`evaluating ${path} on ${backend.description}`);
     const { config } = loaded.model;
     const { vocabulary, info } = loaded;
@@ -104,14 +114,13 @@ export async function modelSource(options: ModelSourceOptions): Promise<Evaluati
         );
       }
       const bar = progressBar({ label: "Captioning", total: split.images.length, unit: "pictures" });
-      const { beam, maxLength, lengthAlpha } = options;
-      const captions = await captionSplit(loaded, split, {
-        beam,
-        maxLength,
-        lengthAlpha,
+      const { beam } = options;
+      const captions = await captionSplit(models, split, {
+        ...searchPlan(options, vocabulary),
         onProgress: (done) => bar.update(done),
       });
       bar.done();
+      const calibration = options.calibrate ? await fitTemperature(models, split) : undefined;
       const ids = split.imageIds;
       return {
         title: `${path} on ${options.split} of ${dataset.paths.join(", ")}`,
@@ -120,6 +129,7 @@ export async function modelSource(options: ModelSourceOptions): Promise<Evaluati
         candidates: beam > 1
           ? new Map(ids.map((id, i) => [id, captions[i].map(({ text }) => text)]))
           : undefined,
+        calibration,
         vocabularySize: vocabulary.size - 4,
         trainingCaptions: dataset.train.captions.flat(),
         pictures: new Map(split.images.map(({ id, fileName }) => [id, `${dataset.images}/${fileName}`])),
@@ -130,6 +140,35 @@ export async function modelSource(options: ModelSourceOptions): Promise<Evaluati
   } finally {
     backend.close();
   }
+}
+
+async function fitTemperature(
+  [{ model }, ...others]: readonly LoadedModel[],
+  split: Split,
+): Promise<Calibration> {
+  if (others.length > 0) {
+    throw new UsageError("Cannot calibrate several models together: name one with --model");
+  }
+  let bar: ReturnType<typeof progressBar> | undefined;
+  const calibration = await calibrate(model, split, {
+    onProgress(done, total) {
+      bar ??= progressBar({ label: "Calibrating", total, unit: "batches" });
+      bar.update(done);
+    },
+  });
+  bar?.done();
+  return calibration;
+}
+
+/** Two lines for people. */
+export function calibrationLines({ temperature, before, after }: Calibration): string[] {
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const { expected, confidence, accuracy } = before;
+  return [
+    `calibration: words are ${percent(confidence)} sure and ${percent(accuracy)} right, ` +
+    `expected calibration error ${percent(expected)} on half of the pictures`,
+    `  --temperature ${temperature.toFixed(3)}, fitted on the others, makes that ${percent(after.expected)}`,
+  ];
 }
 
 /** Longest side of a picture on a card, in pixels: 24 photographs as they are would make a page of 5 MB. */

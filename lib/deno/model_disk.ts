@@ -39,3 +39,14 @@ export async function loadModel(backend: Backend, path: string): Promise<LoadedM
   const hint = "run `deno task demo` or `deno task train` first, or name another with --model";
   return modelFromFile(backend, await readSafetensors(path, hint), path);
 }
+
+/** Loads models that write together. Throws as {@linkcode loadModel} does. */
+export async function loadModels(
+  backend: Backend,
+  paths: readonly string[],
+): Promise<readonly [LoadedModel, ...LoadedModel[]]> {
+  const [first, ...others] = paths;
+  const models = [];
+  for (const path of others) models.push(await loadModel(backend, path));
+  return [await loadModel(backend, first), ...models];
+}

@@ -8,6 +8,8 @@ export interface LogContext {
   readonly epoch: number;
   /** Captions in a step. */
   readonly batch: number;
+  /** Further numbers over the steps since the last line, by name. */
+  readonly extra?: Readonly<Record<string, number>>;
 }
 
 /**
@@ -45,22 +47,29 @@ export class TrainLog {
   }
 
   /** Logs the last of some steps, and the time that each took. */
-  async steps(readings: readonly Reading[], { epoch, batch }: LogContext): Promise<void> {
+  async steps(readings: readonly Reading[], { epoch, batch, extra }: LogContext): Promise<void> {
     const last = readings.at(-1);
     if (!last) return;
     const ms = (performance.now() - this.#timedFrom) / Math.max(1, last.step - this.#stepsTimed);
     this.restartClock(last.step);
     const { step, loss, crossEntropy, gradNorm, learningRate } = last;
     const imagesPerSecond = 1000 * batch / ms;
-    const entry = { step, epoch, loss, crossEntropy, gradNorm, learningRate, ms, imagesPerSecond };
+    const more = { ...last.extra, ...extra };
+    const entry = { step, epoch, loss, crossEntropy, gradNorm, learningRate, ms, imagesPerSecond, ...more };
     await this.#append(entry);
     this.#print(
       `step ${step} | epoch ${epoch.toFixed(2)} | loss ${loss.toFixed(4)} | ` +
         `cross entropy ${crossEntropy.toFixed(4)} nats/word | gradient norm ${gradNorm.toFixed(3)} | ` +
         `learning rate ${learningRate.toExponential(2)} | ${ms.toFixed(0)} ms | ${
           imagesPerSecond.toFixed(0)
-        } images/s`,
+        } images/s${listed(last.extra)}`,
     );
+  }
+
+  /** Logs a validation's scores on held-out pictures. */
+  async scores(step: number, { epoch, scores }: { epoch: number; scores: Readonly<Record<string, number>> }) {
+    await this.#append({ split: "val", step, epoch, ...scores });
+    this.#print(`step ${step} | validation${listed(scores)}`);
   }
 
   /** Logs a validation. */
@@ -83,6 +92,11 @@ export class TrainLog {
       throw new Error(`Cannot write ${this.#path}: ${reason}`, { cause: error });
     }
   }
+}
+
+/** Numbers by name as the end of a line. */
+function listed(numbers: Readonly<Record<string, number>> = {}): string {
+  return Object.entries(numbers).map(([name, value]) => ` | ${name} ${value.toFixed(4)}`).join("");
 }
 
 /** The step of a line; Infinity for an empty or half-written one, which is dropped. */

@@ -92,13 +92,13 @@ export function packingProgress() {
 const SILENT_MS = 2000;
 
 /** Lets signals through while a split is validated, and shows a bar if that takes long. */
-export function validationProgress(interrupt: Interrupt) {
+export function validationProgress(interrupt: Interrupt, unit: "batches" | "pictures" = "batches") {
   const started = performance.now();
   let bar: ProgressBar | undefined;
   return {
     async onBatch(done: number, total: number): Promise<boolean> {
       if (performance.now() - started > SILENT_MS) {
-        bar ??= progressBar({ label: "Validating", total, unit: "batches" });
+        bar ??= progressBar({ label: "Validating", total, unit });
       }
       bar?.update(done);
       await interrupt.breathe();

@@ -202,21 +202,21 @@ function captionsOf(
   history: { alphas?: ArrayLike<number>; rows: number; P: number; lengthAlpha: number },
 ): Caption[] {
   const ended = image.finished.flat();
+  const finished = ended.length > 0;
   const live = livePaths([image]);
-  const paths = ended.length > 0 ? ended : bestOf(live, { forced, badEndings });
-  const different = new Map(paths.map((path) => [path.ids.join(), path]));
-  return [...different.values()]
-    .map((path) => toCaption(path, history, { ...history, finished: ended.length > 0 }))
-    .sort((x, y) => y.final - x.final);
-}
-
-/** Unfinished captions that say most of the forced words, cut where their ends are bad. */
-function bestOf(live: readonly Path[], { forced = [], badEndings = [] }: SearchConstraints): readonly Path[] {
   const fewest = Math.min(...live.map((path) => unsaid(path, forced).length));
-  const best = live.filter((path) => unsaid(path, forced).length === fewest);
-  const cut = best.map(({ ids, scores, rows }) => {
+  const left = finished ? ended : live.filter((path) => unsaid(path, forced).length === fewest);
+  const captions = left
+    .map((path) => ({ path, caption: toCaption(path, history, { ...history, finished }) }))
+    .sort((x, y) => y.caption.final - x.caption.final);
+  const different = new Map(captions.map(({ path, caption }) => [path.ids.join(), { path, caption }]));
+  if (finished) return [...different.values()].map(({ caption }) => caption);
+  // Cut behind the last word that may be one, in the order of the whole: a shorter caption is likelier only because it is.
+  const cut = new Map([...different.values()].flatMap(({ path: { ids, scores, rows } }) => {
     const length = ids.findLastIndex((id) => !badEndings.includes(id)) + 1;
-    return { ids: ids.slice(0, length), scores: scores.slice(0, length), rows: rows.slice(0, length) };
-  }).filter(({ ids }) => ids.length > 0);
-  return cut.length > 0 ? cut : best; // those made of bad ends alone stay, where there is nothing else
+    if (length === 0) return [];
+    const path = { ids: ids.slice(0, length), scores: scores.slice(0, length), rows: rows.slice(0, length) };
+    return [[path.ids.join(), toCaption(path, history, { ...history, finished })]];
+  }));
+  return cut.size > 0 ? [...cut.values()] : captions.map(({ caption }) => caption);
 }

@@ -32,3 +32,4 @@ export { slice, type SliceOptions } from "./slice.ts";
 export { logSoftmax, softmax } from "./softmax.ts";
 export { mean, type ReduceOptions, sum } from "./sum.ts";
 export { transpose } from "./transpose.ts";
+export { weightedCrossEntropy, type WeightedTargets } from "./weighted_cross_entropy.ts";

@@ -10,7 +10,7 @@ import type { Trainer } from "./trainer.ts";
 export interface RunState {
   /** Steps taken, as Adam counts them. */
   readonly step: number;
-  /** Lowest validation loss so far; null before the first validation. */
+  /** Lowest validation loss so far, or highest reward of self-critical training; null before the first validation. */
   readonly best: number | null;
   /** The last step after which the run was validated. Default: none is owed. */
   readonly validated?: number;

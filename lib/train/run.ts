@@ -2,10 +2,20 @@
 /** The loop of a training run, without disk or console: what to do at which step. */
 
 import type { Batch, BatchLoader } from "../data/batches.ts";
-import type { Reading, Trainer } from "./trainer.ts";
+import type { Reading } from "./trainer.ts";
 
 /** Steps with a loss that is not finite, in a row, after which a run stops. */
 const MOST_BAD_STEPS = 3;
+
+/** What takes the steps of a run: a Trainer, or another way of training around one. */
+export interface Steps {
+  /** Steps taken so far. */
+  readonly steps: number;
+  /** Steps that have not been read. */
+  readonly unread: number;
+  step(batch: Batch): void | Promise<void>;
+  readings(): Promise<Reading[]>;
+}
 
 /** What a run asks its surroundings to do. */
 export interface RunHooks {
@@ -51,7 +61,7 @@ export interface RunEnd {
  * the step, the image ids and the last checkpoint.
  */
 export async function runTraining(
-  trainer: Trainer,
+  trainer: Steps,
   loader: BatchLoader,
   options: RunOptions & { readonly hooks: RunHooks },
 ): Promise<RunEnd> {
@@ -89,7 +99,7 @@ export async function runTraining(
     if (stop) return { step, complete: last && !owed };
     const batch = batches.next().value;
     watch.expect(step + 1, batch);
-    trainer.step(batch);
+    await trainer.step(batch);
     owed = validationDue(step + 1);
     unsaved = true;
   }

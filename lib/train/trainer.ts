@@ -30,6 +30,8 @@ export interface Reading {
   /** Norm of all gradients before clipping. Not finite: the step changed nothing. */
   readonly gradNorm: number;
   readonly learningRate: number;
+  /** Further numbers of this step, by name, where the way of training has some. */
+  readonly extra?: Readonly<Record<string, number>>;
 }
 
 /** Numbers a step leaves in the ring. */
@@ -74,23 +76,35 @@ export class Trainer {
    * @throws {RangeError} If the ring is full.
    */
   step(batch: HostBatch): void {
+    const { alphaC, seed } = this.#recipe;
+    scope(() => {
+      const onDevice = uploadBatch(this.model.backend, batch);
+      const dropoutSeed = hash32(seed, this.steps);
+      this.update(() => this.model.loss(onDevice, { training: true, alphaC, dropoutSeed }));
+    });
+  }
+
+  /**
+   * A step on any loss.
+   *
+   * @param fn Runs the model forwards and returns what is minimised, and what is reported as cross entropy.
+   * @throws {RangeError} If the ring is full.
+   */
+  update(fn: () => { readonly loss: Tensor; readonly crossEntropy: Tensor }): void {
     if (this.#unread === this.#capacity) {
       throw new RangeError(`Cannot take a step: ${this.#capacity} losses are unread, call readings()`);
     }
     const { backend } = this.model;
-    const { alphaC, clipNorm, seed } = this.#recipe;
     scope(() => {
-      const onDevice = uploadBatch(backend, batch);
       const { value, grads } = valueAndGrad(this.adam.parameters, () => {
-        const { loss, crossEntropy } = this.model.loss(onDevice, {
-          training: true,
-          alphaC,
-          dropoutSeed: hash32(seed, this.steps),
-        });
+        const { loss, crossEntropy } = fn();
         return { loss, crossEntropy };
       });
-      const learningRate = learningRateAt(this.steps, this.#recipe);
-      const norm = this.adam.step(grads, { learningRate, clipNorm });
+      const { clipNorm } = this.#recipe;
+      const norm = this.adam.step(grads, {
+        learningRate: learningRateAt(this.steps, this.#recipe),
+        clipNorm,
+      });
       [value.loss, value.crossEntropy, norm].forEach((x, i) => {
         const slot = { count: 1, x_offset: 0, y_offset: this.#unread * SLOT + i };
         backend.run(copyKernel, { x: x.storage, y: this.#ring.storage }, slot);

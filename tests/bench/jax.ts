@@ -1,7 +1,7 @@
 // This module runs in Deno only.
 /** jax-js as a contestant: its WebAssembly backend (on all cores) and its WebGPU backend. */
 
-import type { Contestant, Runner } from "../../lib/bench/contestant.ts";
+import { type Contestant, isKernelWork, type Runner } from "../../lib/bench/contestant.ts";
 import { checkResult } from "../../lib/bench/expected.ts";
 import { type ConvWork, inputsOf, type KernelWork, shapesOf } from "../../lib/bench/work.ts";
 import { ORDER, permuted, type Shaped } from "./layouts.ts";

@@ -1,7 +1,7 @@
 // This module runs in Deno only.
 /** onnxruntime-node as a contestant: native code on the CPU. It runs models and does not train: no weight gradients. */
 
-import type { Contestant, Runner } from "../../lib/bench/contestant.ts";
+import { type Contestant, isKernelWork, type Runner } from "../../lib/bench/contestant.ts";
 import { checkResult } from "../../lib/bench/expected.ts";
 import { inputsOf, type KernelWork, shapesOf } from "../../lib/bench/work.ts";
 import { ORDER, permuted, type Shaped } from "./layouts.ts";
@@ -44,7 +44,7 @@ export async function openOnnxruntime(threads: number): Promise<Contestant> {
     device: "cpu",
     threads,
     async prepare(work, seed) {
-      if (work.kind === "step" || work.kind === "caption") return undefined;
+      if (!isKernelWork(work)) return undefined;
       return await prepareKernel(module.default, { work, seed, threads });
     },
     close() {},

@@ -1,7 +1,7 @@
 // This module runs in Deno only.
 /** TensorFlow.js as a contestant: its WebAssembly backend (one thread in Deno) and its WebGPU backend. */
 
-import type { Contestant, Runner } from "../../lib/bench/contestant.ts";
+import { type Contestant, isKernelWork, type Runner } from "../../lib/bench/contestant.ts";
 import { checkResult } from "../../lib/bench/expected.ts";
 import { convShapes, type ConvWork, inputsOf, type KernelWork, shapesOf } from "../../lib/bench/work.ts";
 import { prepareTfjsStep } from "./tfjs_step.ts";

@@ -65,7 +65,10 @@ export function prepareTfjsStep(tf: Tfjs, work: StepWork): Promise<Runner> {
     // Only reported: it was seen to be wrong on a software adapter, and its time is asked for all the same.
     check() {
       const first = Math.log(work.words) + STEP_RECIPE.alphaC;
-      if (losses.length > 1 && losses.some((loss) => !(Math.abs(loss - first) < 2))) {
+      if (
+        losses.length > 1 &&
+        losses.some((loss) => !(Math.abs(loss - first) < 2))
+      ) {
         console.error(
           `tfjs trains with wrong losses here: ${losses.slice(0, 4)}, about ${first.toFixed(1)} is right`,
         );

@@ -1,0 +1,82 @@
+// This module runs in Deno only.
+import { DEVICES } from "../backend/open.ts";
+import { BASELINES } from "../train/self_critical.ts";
+import { SCHEDULES } from "../train/schedule.ts";
+import { type CommandDescription, type OptionDefinitions, type Options, UsageError } from "./cli.ts";
+
+/** Flags of `self-critical`. */
+export const SELF_CRITICAL_OPTIONS = {
+  from: {
+    placeholder: "FILE",
+    description: "the trained model to start from (default: the newest in --data)",
+  },
+  data: { default: "data", placeholder: "DIR", description: "folder of downloaded data and packed pictures" },
+  annotations: {
+    placeholder: "FILE",
+    description: "your own captions: COCO JSON, captions.json or captions.csv",
+  },
+  images: { placeholder: "DIR", description: "folder of the photographs that --annotations names" },
+  dataset: { placeholder: "NAME", description: "which captions, where the folder holds several sets" },
+  out: {
+    default: "data/self_critical",
+    placeholder: "DIR",
+    description: "folder for model, checkpoints and metrics",
+  },
+  resume: { default: false, description: "go on from the checkpoint in --out" },
+  fresh: { default: false, description: "start anew although --out holds a checkpoint, which is removed" },
+  steps: { default: 1000, min: 1, description: "length of the run in steps" },
+  batch: { default: 16, min: 1, max: 4096, description: "pictures in a step" },
+  samples: { default: 5, min: 1, max: 100, description: "captions drawn for each picture" },
+  baseline: {
+    default: "samples",
+    choices: BASELINES,
+    description: "what a caption must beat: the mean of the picture's other samples, or its greedy caption",
+  },
+  learningRate: { default: 5e-5, type: "number", description: "highest step size of Adam" },
+  schedule: {
+    default: "cosine",
+    choices: SCHEDULES,
+    description: "how the learning rate goes on after the warm-up",
+  },
+  warmup: { default: 20, description: "steps in which it rises: Adam knows nothing of the new loss yet" },
+  clipNorm: { default: 5, type: "number", min: 1e-6, description: "largest global norm of the gradients" },
+  maxLength: {
+    default: 30,
+    min: 2,
+    max: 1000,
+    description: "most words of a drawn caption, its end included",
+  },
+  logEvery: { default: 10, min: 1, max: 64, description: "steps between log lines" },
+  validateEvery: { default: 50, min: 1, description: "steps between scores on held-out pictures" },
+  checkpointEvery: { default: "100", description: "steps between checkpoints, or minutes: 10m" },
+  seed: { default: 1, description: "names all random numbers" },
+  device: { default: "auto", choices: DEVICES, description: "what computes" },
+  json: { default: false, description: "print the result as JSON on stdout" },
+} as const satisfies OptionDefinitions;
+
+/** Head and examples of `self-critical --help`. */
+export const SELF_CRITICAL_ABOUT: CommandDescription = {
+  purpose: "Trains a trained captioner further, on the CIDEr-D of captions that it draws itself.",
+  command: "deno task self-critical",
+  examples: [
+    "deno task self-critical",
+    "deno task self-critical --from data/demo/model.safetensors --data data/demo --learning-rate 2e-4",
+    "deno task self-critical --resume",
+  ],
+};
+
+/** @throws {UsageError} If two flags contradict each other. */
+export function checkSelfCritical(options: Options<typeof SELF_CRITICAL_OPTIONS>): void {
+  const { fresh, resume, from, baseline, samples } = options;
+  if (fresh && resume) {
+    throw new UsageError("Cannot start: --fresh and --resume exclude each other, give one");
+  }
+  if (resume && from !== undefined) {
+    throw new UsageError("Cannot start: --resume goes on from the checkpoint in --out, leave out --from");
+  }
+  if (baseline === "samples" && samples < 2) {
+    throw new UsageError(
+      "Cannot start: --baseline samples compares a caption with its picture's others, give --samples 2 or more",
+    );
+  }
+}

@@ -1,0 +1,217 @@
+// This module is browser compatible.
+/** Self-critical sequence training (Rennie et al., 2017): learning from the score of captions that the model drew. */
+
+import type { Batch } from "../data/batches.ts";
+import type { Caption } from "../models/beam_history.ts";
+import { beamSearch } from "../models/beam_search.ts";
+import type { CaptionModel } from "../models/caption_model.ts";
+import { uploadPixels } from "../models/device_batch.ts";
+import { sampleCaptions } from "../models/sample.ts";
+import { embedding, reshape, weightedCrossEntropy } from "../ops/mod.ts";
+import { hash32 } from "../random.ts";
+import { scope } from "../scope.ts";
+import { type Tensor, tensor } from "../tensor.ts";
+import { END, PAD, START } from "../text/vocabulary.ts";
+import type { CaptionReward } from "./caption_reward.ts";
+import { CollapseGuard } from "./collapse.ts";
+import type { Reading, Trainer } from "./trainer.ts";
+
+/** What a caption's reward is compared with: the greedy caption's, or the mean of the picture's other samples'. */
+export const BASELINES = ["samples", "greedy"] as const;
+
+/** Options of {@linkcode SelfCritical}. */
+export interface SelfCriticalOptions {
+  /** S, captions drawn for each picture; at least 2 for the baseline "samples". */
+  readonly samples: number;
+  readonly baseline: (typeof BASELINES)[number];
+  /** Names the drawn words. */
+  readonly seed: number;
+  /** Most words of a caption, the end token included. Default 50. */
+  readonly maxLength?: number;
+  /** The word of each id. */
+  readonly words: readonly string[];
+}
+
+/** Words of captions as a decoder is trained on them, time first: T steps, N captions. */
+interface Rewrite {
+  /** Words read and to predict [T, N]. */
+  readonly inputs: Uint32Array;
+  readonly targets: Uint32Array;
+  /** Each caption's advantage at each of its words [T, N]. */
+  readonly weights: Float32Array;
+  readonly shape: readonly [T: number, N: number];
+}
+
+/**
+ * Takes self-critical steps: draws captions on the device, scores them, and makes those likelier that beat the baseline.
+ *
+ * The loss is −Σ advantage · log p(word) over all drawn words, divided by their number. Batch norm uses its running
+ * statistics and there is no dropout, so that the gradient is that of the very policy that drew. The reward is computed
+ * on the host between two pieces of device work; `rewardMs` says what that costs.
+ */
+export class SelfCritical {
+  readonly guard: CollapseGuard = new CollapseGuard();
+  readonly #trainer: Trainer;
+  readonly #reward: CaptionReward;
+  readonly #options: SelfCriticalOptions;
+  /** Numbers of the unread steps that the host knows. */
+  #notes: { readonly crossEntropy: number; readonly extra: Readonly<Record<string, number>> }[] = [];
+
+  /** @throws {RangeError} If there are too few samples for the baseline. */
+  constructor(trainer: Trainer, reward: CaptionReward, options: SelfCriticalOptions) {
+    const { samples, baseline } = options;
+    const least = baseline === "samples" ? 2 : 1;
+    if (!(Number.isInteger(samples) && samples >= least)) {
+      throw new RangeError(
+        `Cannot train on ${samples} samples of each picture: the baseline "${baseline}" needs at least ${least}`,
+      );
+    }
+    this.#trainer = trainer;
+    this.#reward = reward;
+    this.#options = options;
+  }
+
+  get steps(): number {
+    return this.#trainer.steps;
+  }
+
+  get unread(): number {
+    return this.#trainer.unread;
+  }
+
+  /** Draws, scores, and moves the model. Of the batch only the pictures are used. */
+  async step({ pixels, images, captions: references, columns }: Batch): Promise<void> {
+    const { model } = this.#trainer;
+    const { samples, words } = this.#options;
+    const { drawn, greedy } = await this.#draw(pixels, images.length);
+    const captions = drawn.flat();
+
+    const started = performance.now();
+    const both = [...captions, ...greedy];
+    const places = Array.from(
+      both,
+      (_, n) => n < captions.length ? images[Math.floor(n / samples)] : images[n - captions.length],
+    );
+    const rewards = this.#reward.score(places, both.map(({ ids }) => ids));
+    const baselines = baselinesOf(rewards, { captions: captions.length, samples });
+    const rewardMs = performance.now() - started;
+
+    const rewrite = rewriteOf(captions, baselines.map((baseline, n) => rewards[n] - baseline));
+    scope(() => {
+      const { backend } = model;
+      const { shape } = rewrite;
+      const bytes = uploadPixels(backend, pixels);
+      const upload = (data: Uint32Array, label: string) =>
+        tensor(backend, data, { shape, type: "u32", label });
+      const [inputs, targets] = [upload(rewrite.inputs, "inputs"), upload(rewrite.targets, "targets")];
+      const weights = tensor(backend, rewrite.weights, { shape, label: "advantages" });
+      const rows = Array.from(captions, (_, n) => Math.floor(n / samples));
+      const image = tensor(backend, rows, { type: "u32", label: "image of caption" });
+      this.#trainer.update(() => {
+        const features = model.encode(bytes, { batch: images.length, training: false });
+        const logits = predictRows(model, features, { image, inputs });
+        const loss = weightedCrossEntropy(logits, { targets, weights, ignored: PAD });
+        return { loss, crossEntropy: loss };
+      });
+    });
+
+    const mean = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => a + b, 0) / values.length;
+    const logs = captions.flatMap(({ logProbabilities }) => logProbabilities);
+    const extra: Record<string, number> = { reward: mean(rewards.subarray(0, captions.length)), rewardMs };
+    if (greedy.length > 0) extra.greedyReward = mean(rewards.subarray(captions.length));
+    this.#notes.push({ crossEntropy: -mean(logs), extra });
+    const spell = (ids: ArrayLike<number>) => Array.from(ids).filter((id) => id > END).map((id) => words[id]);
+    images.forEach((_, b) => {
+      const { ids, finished } = drawn[b][0];
+      this.guard.add(
+        { words: spell(ids), finished },
+        spell(references.subarray(b * columns, (b + 1) * columns)),
+      );
+    });
+  }
+
+  /** As the trainer's; the cross entropy is that of the drawn words: it falls as the model becomes sure. */
+  async readings(): Promise<Reading[]> {
+    const notes = this.#notes;
+    this.#notes = [];
+    return (await this.#trainer.readings()).map((reading, i) => ({ ...reading, ...notes[i] }));
+  }
+
+  /** The pictures' drawn captions, and greedy ones where they are the baseline; all from one pass of the encoder. */
+  async #draw(pixels: Uint8Array, batch: number): Promise<{ drawn: Caption[][]; greedy: Caption[] }> {
+    const { samples, baseline, seed, maxLength } = this.#options;
+    const { model } = this.#trainer;
+    const features = scope(() =>
+      model.encode(uploadPixels(model.backend, pixels), { batch, training: false })
+    );
+    try {
+      const stepSeed = hash32(seed, this.steps);
+      const drawn = await sampleCaptions(model.decoder, features, { samples, seed: stepSeed, maxLength });
+      if (baseline === "samples") return { drawn, greedy: [] };
+      const greedy = await beamSearch(model.decoder, features, { beam: 1, maxLength });
+      return { drawn, greedy: greedy.map(([best]) => best) };
+    } finally {
+      features.dispose();
+    }
+  }
+}
+
+/**
+ * What each drawn caption is compared with.
+ *
+ * @param rewards Those of the drawn captions, a picture's in a row; then one of each picture's greedy caption, or nothing.
+ */
+export function baselinesOf(
+  rewards: Float64Array,
+  { captions, samples }: { readonly captions: number; readonly samples: number },
+): Float64Array {
+  return Float64Array.from({ length: captions }, (_, n) => {
+    const image = Math.floor(n / samples);
+    if (rewards.length > captions) return rewards[captions + image];
+    const all = rewards.subarray(image * samples, (image + 1) * samples).reduce((a, b) => a + b, 0);
+    return (all - rewards[n]) / (samples - 1);
+  });
+}
+
+/** Captions as a decoder reads them, with each one's advantage at its words. */
+function rewriteOf(captions: readonly Caption[], advantages: Float64Array): Rewrite {
+  const N = captions.length;
+  const T = captions.reduce((longest, { ids }) => Math.max(longest, ids.length), 0);
+  const inputs = new Uint32Array(T * N);
+  const targets = new Uint32Array(T * N);
+  const weights = new Float32Array(T * N);
+  captions.forEach(({ ids }, n) => {
+    ids.forEach((id, t) => {
+      inputs[t * N + n] = t === 0 ? START : ids[t - 1];
+      targets[t * N + n] = id;
+      weights[t * N + n] = advantages[n];
+    });
+  });
+  return { inputs, targets, weights, shape: [T, N] };
+}
+
+/**
+ * Logits of several captions of each picture with teacher forcing.
+ *
+ * @param features [B, P, D].
+ * @param rows `image` of each caption [N], and the words it reads [T, N].
+ * @returns [T, N, V].
+ */
+function predictRows(
+  model: CaptionModel,
+  features: Tensor,
+  { image, inputs }: { readonly image: Tensor; readonly inputs: Tensor },
+): Tensor {
+  const { decoder } = model;
+  const { memory, state } = decoder.begin(features);
+  // A gradient needs a row of its own for each caption; the lookup's own gradient adds them up again.
+  const each = (x: Tensor) => {
+    const [B, ...rest] = x.shape;
+    return reshape(embedding(reshape(x, [B, x.length / B]), image), [image.length, ...rest]);
+  };
+  const start = {
+    memory: { features: each(memory.features), ...(memory.att1 ? { att1: each(memory.att1) } : {}) },
+    state: { h: each(state.h), c: each(state.c) },
+  };
+  return decoder.predict(decoder.read(inputs, start).hidden);
+}

@@ -1,0 +1,280 @@
+/** Self-critical training: its loss, its reward, what it does to a model, and what it warns of. */
+import assert from "node:assert/strict";
+import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import type { Backend } from "../lib/backend/backend.ts";
+import { openCpu } from "../lib/backend/cpu.ts";
+import { BatchLoader, type BatchSource } from "../lib/data/batches.ts";
+import { parseSafetensors, serialiseSafetensors } from "../lib/data/safetensors.ts";
+import { TokenTable } from "../lib/data/token_table.ts";
+import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
+import { CaptionModel } from "../lib/models/caption_model.ts";
+import type { ModelInfo } from "../lib/models/model_file.ts";
+import { crossEntropy, weightedCrossEntropy } from "../lib/ops/mod.ts";
+import { hash32 } from "../lib/random.ts";
+import { Tensor, tensor } from "../lib/tensor.ts";
+import { cider } from "../lib/text/cider.ts";
+import { corpusFrequencies } from "../lib/text/document_frequencies.ts";
+import { encodeCaptions } from "../lib/text/encode_captions.ts";
+import { Vocabulary } from "../lib/text/vocabulary.ts";
+import { CaptionReward } from "../lib/train/caption_reward.ts";
+import { checkpointToFile, resumeFrom } from "../lib/train/checkpoint.ts";
+import { CollapseGuard } from "../lib/train/collapse.ts";
+import { baselinesOf, SelfCritical, type SelfCriticalOptions } from "../lib/train/self_critical.ts";
+import { type Reading, Trainer } from "../lib/train/trainer.ts";
+import { checkOp, named, onAll, refuses } from "./check_op.ts";
+
+const { words: WORDS } = new Vocabulary(["a", "red", "blue", "ring", "square", "big", "small", "near"]);
+const SIDE = 16;
+const PICTURES = 12;
+
+/** Pictures of one colour each, whose captions say the colour's words. */
+function pictures(): BatchSource {
+  const captions = Array.from({ length: PICTURES }, (_, i) => {
+    const [size, colour, shape] = [9 + i % 2, 5 + (i >> 1) % 2, 7 + (i >> 2) % 2];
+    return [[1, 4, size, colour, shape, 2], [1, 4, colour, shape, 2]];
+  });
+  const flat = captions.flat();
+  const starts = flat.reduce((all, caption) => [...all, all.at(-1)! + caption.length], [0]);
+  const bytes = SIDE * SIDE * 3;
+  return {
+    imageIds: captions.map((_, i) => i),
+    tokens: new TokenTable(
+      Uint32Array.from(flat.flat()),
+      Uint32Array.from(starts),
+      Uint32Array.from({ length: PICTURES + 1 }, (_, i) => 2 * i),
+    ),
+    size: SIDE,
+    pixels(images, out = new Uint8Array(images.length * bytes)) {
+      for (let i = 0; i < out.length; i++) {
+        const image = images[Math.floor(i / bytes)];
+        out[i] = ((image >> (i % 3)) % 2) * 180 + hash32(3, image, i) % 20;
+      }
+      return out;
+    },
+  };
+}
+
+const ids = (like: Tensor, data: number[]) => tensor(like.backend, data, { type: "u32" });
+const floats = (like: Tensor, data: number[]) => tensor(like.backend, data);
+
+describe("weightedCrossEntropy()", () => {
+  it("has the right values and gradients, for weights of both signs, without padding", async () => {
+    const weighted = (targets: number[], weights: number[]) => (x: Tensor) =>
+      weightedCrossEntropy(x, { targets: ids(x, targets), weights: floats(x, weights) });
+    await checkOp(weighted([3, 0, 1, 4], [0.5, 2, -1.5, 0]), [[4, 5]], { ranges: [[-3, 3]] });
+    await checkOp(weighted([66, 1, 0, 5], [-1, 1, 1, 0.25]), [[2, 2, 67]]);
+  });
+
+  it("is the cross entropy where every weight is 1", async () => {
+    const logits = [[0.3, -1, 2, 0.1, 0.7, -0.2], [2, 3]] as const;
+    const [plain] = await onAll((x) => crossEntropy(x, ids(x, [2, 1])), [logits]);
+    for (
+      const [value] of await onAll(
+        (x) => weightedCrossEntropy(x, { targets: ids(x, [2, 1]), weights: floats(x, [1, 1]) }),
+        [logits],
+      )
+    ) assert.ok(Math.abs(value - plain[0]) < 1e-6, `${value}, should be ${plain[0]}`);
+  });
+
+  it("explains weights that do not fit", () => {
+    refuses(() => {
+      const logits = named("logits", 3, 5);
+      weightedCrossEntropy(logits, { targets: ids(logits, [1, 2, 3]), weights: floats(logits, [1]) });
+    }, /Cannot weigh the cross entropy of "logits" \[3, 5\] .* one f32 weight per row, 3/);
+  });
+});
+
+describe("the reward", () => {
+  const { tokens } = pictures();
+  const spell = (caption: ArrayLike<number>) => Array.from(caption, (id) => WORDS[id]);
+  /** All captions of all pictures in words, the end token among them. */
+  const corpus = new Map(
+    Array.from({ length: PICTURES }, (_, i) => [
+      i,
+      [0, 1].map((j) => spell(tokens.caption(2 * i + j).subarray(1))),
+    ]),
+  );
+
+  it("is the CIDEr-D of the words, the end token a word, with the whole corpus' frequencies", () => {
+    const images = [3, 3, 7, 0];
+    const captions = [[4, 9, 5, 7, 2], [4, 4, 4, 4, 4], [4, 6, 8, 2], [2]];
+    const got = new CaptionReward(tokens, WORDS).score(images, captions);
+    const everything = encodeCaptions(corpus, new Map([...corpus.keys()].map((id) => [id, []])));
+    const frequencies = corpusFrequencies(everything);
+    captions.forEach((caption, n) => {
+      const one = encodeCaptions(corpus, new Map([[images[n], spell(caption)]]));
+      assert.ok(Math.abs(got[n] - cider(one, frequencies).score) < 1e-12, `caption ${n}: ${got[n]}`);
+    });
+    assert.ok(got[2] > 1 && got[1] < 0.1, `${got}`);
+  });
+
+  it("is less for a caption that breaks off", () => {
+    const [whole, cut] = new CaptionReward(tokens, WORDS).score([0, 0], [[4, 9, 5, 7, 2], [4, 9, 5, 7]]);
+    assert.ok(cut < whole, `${cut}, ${whole}`);
+  });
+
+  it("says how it was computed", () => {
+    const reward = new CaptionReward(tokens, WORDS);
+    assert.equal(
+      reward.signature({ baseline: "samples", samples: 5 }),
+      "STANDARD_wInit+Cider-D[n4,s6.0]+average[nspi5]+1.0.0",
+    );
+    assert.match(reward.signature({ baseline: "greedy", samples: 1 }), /\+greedy\[nspi1\]\+/);
+  });
+
+  it("is compared with the picture's other samples, or with its greedy caption", () => {
+    const samples = Float64Array.of(1, 2, 6, 0, 0, 3);
+    assert.deepEqual([...baselinesOf(samples, { captions: 6, samples: 3 })], [4, 3.5, 1.5, 1.5, 1.5, 0]);
+    const greedy = Float64Array.of(...samples, 5, 7);
+    assert.deepEqual([...baselinesOf(greedy, { captions: 6, samples: 3 })], [5, 5, 5, 7, 7, 7]);
+  });
+});
+
+describe("self-critical training", () => {
+  const config = {
+    encoder: "tiny",
+    channels: [4, 6, 8, 10],
+    decoder: "attend",
+    embedding: 8,
+    hidden: 12,
+    attention: 6,
+    dropout: 0,
+    preprocessing: { ...DEFAULT_PREPROCESSING, size: SIDE },
+  } as const;
+  const recipe = { schedule: "constant", warmup: 0, clipNorm: 5, alphaC: 0, steps: 100, seed: 5 } as const;
+  const info: ModelInfo = {
+    config,
+    words: WORDS.slice(4),
+    wordSource: "ptb",
+    recipe,
+    step: 0,
+    scores: {},
+    dataHash: "0123",
+  };
+  const source = pictures();
+  let backend: Backend;
+  let trained: Uint8Array;
+
+  beforeAll(async () => {
+    backend = await openCpu({ threads: 2 });
+    const model = new CaptionModel(backend, config, { words: WORDS.length, seed: 7 });
+    const trainer = new Trainer(model, { ...recipe, learningRate: 1e-2 }, { capacity: 100 });
+    for (const batch of new BatchLoader(source, { batchSize: 6, seed: 1 }).from()) {
+      trainer.step(batch);
+      if (trainer.steps === 40) break;
+    }
+    trainer.dispose();
+    const fresh = new Trainer(model, { ...recipe, learningRate: 0 }); // no moments of the other loss
+    trained = await bytesOf(fresh, 0);
+    fresh.dispose();
+    model.dispose();
+  });
+  afterAll(() => backend.close());
+
+  async function bytesOf(trainer: Trainer, step: number): Promise<Uint8Array> {
+    const file = await checkpointToFile(trainer, { ...info, step }, { step, best: null });
+    return new Uint8Array(
+      await new Blob(serialiseSafetensors(file).map((part) => part.slice())).arrayBuffer(),
+    );
+  }
+
+  /** Self-critical steps from a checkpoint on. */
+  async function train(
+    from: Uint8Array,
+    to: number,
+    options: Partial<SelfCriticalOptions> = {},
+  ): Promise<{ readings: Reading[]; bytes: Uint8Array }> {
+    const model = new CaptionModel(backend, config, { words: WORDS.length, seed: null });
+    const trainer = new Trainer(model, { ...recipe, learningRate: 5e-3 });
+    resumeFrom(trainer, parseSafetensors(from, "checkpoint"), { expected: info, name: "checkpoint" });
+    const learner = new SelfCritical(trainer, new CaptionReward(source.tokens, WORDS), {
+      samples: 4,
+      baseline: "samples",
+      seed: 3,
+      maxLength: 8,
+      words: WORDS,
+      ...options,
+    });
+    const loader = new BatchLoader(source, { batchSize: 6, seed: 2, captions: "first" });
+    const [epoch, step] = [Math.floor(trainer.steps / 2), trainer.steps % 2];
+    for (const batch of loader.from({ epoch, step })) {
+      await learner.step(batch);
+      if (learner.steps === to) break;
+    }
+    const result = { readings: await learner.readings(), bytes: await bytesOf(trainer, to) };
+    trainer.dispose();
+    model.dispose();
+    return result;
+  }
+
+  const rewardOf = (readings: Reading[]) =>
+    readings.reduce((sum, { extra }) => sum + extra!.reward, 0) / readings.length;
+
+  for (const baseline of ["samples", "greedy"] as const) {
+    it(`raises the reward of what the model draws, against ${baseline}`, async () => {
+      const { readings } = await train(trained, 60, { baseline });
+      const [before, after] = [rewardOf(readings.slice(0, 8)), rewardOf(readings.slice(-8))];
+      assert.ok(after > 1.15 * before, `reward ${before} before, ${after} after`);
+    });
+  }
+
+  it("gives the same run for the same seed, resumed or not, and another for another", async () => {
+    const { live } = Tensor;
+    const whole = await train(trained, 6);
+    const half = await train(trained, 3);
+    const resumed = await train(half.bytes, 6);
+    const numbers = ({ readings }: { readings: Reading[] }) =>
+      readings.map(({ step, loss, gradNorm, extra }) => [step, loss, gradNorm, extra!.reward]);
+    assert.deepEqual([...numbers(half), ...numbers(resumed)], numbers(whole));
+    assert.deepEqual(resumed.bytes, whole.bytes);
+    const other = await train(trained, 1, { seed: 4 });
+    assert.notEqual(numbers(other)[0][3], numbers(whole)[0][3]);
+    assert.equal(Tensor.live, live, "tensors alive after the runs");
+  });
+
+  it("refuses a baseline of other samples where there is one", async () => {
+    await assert.rejects(train(trained, 1, { samples: 1 }), {
+      message: 'Cannot train on 1 samples of each picture: the baseline "samples" needs at least 2',
+    });
+  });
+});
+
+describe("the collapse guard", () => {
+  const reference = (i: number) => `a ${["red", "blue", "big"][i % 3]} ring number ${i}`.split(" ");
+  const warnings = (caption: (i: number) => string[], finished = true) => {
+    const guard = new CollapseGuard();
+    for (let i = 0; i < 40; i++) guard.add({ words: caption(i), finished }, reference(i));
+    return guard.take()!.warnings.join("\n");
+  };
+
+  it("has nothing to say of captions like the references", () => {
+    assert.equal(warnings(reference), "");
+  });
+
+  it("warns of captions that break off, repeat themselves, grow, shrink or are all one", () => {
+    assert.match(
+      warnings((i) => [...reference(i).slice(0, 4), `${i}`, "on", "a"]),
+      /100 % of the captions break off/,
+    );
+    assert.match(warnings(reference, false), /break off, 0 % of the references do/);
+    const twice = (i: number) => [...`the ${i} red ring`.split(" "), ...`the ${i} red`.split(" ")];
+    assert.match(warnings(twice), /say three words twice/);
+    assert.match(
+      warnings((i) => [...reference(i), ...reference(i + 1)]),
+      /captions have 10.0 words, references 5.0/,
+    );
+    assert.match(warnings((i) => [`${i}`]), /won by length/);
+    assert.match(warnings(() => reference(0)), /only 3 % of the captions differ, 100 %/);
+  });
+
+  it("begins anew after each look, and says nothing of a few captions", () => {
+    const guard = new CollapseGuard();
+    assert.equal(guard.take(), undefined);
+    for (let i = 0; i < 8; i++) guard.add({ words: ["a"], finished: true }, reference(i));
+    assert.deepEqual(guard.take(), {
+      habits: { badEndings: 1, repeats: 0, length: 1, unique: 1 / 8 },
+      warnings: [],
+    });
+    assert.equal(guard.take(), undefined);
+  });
+});
