@@ -66,7 +66,7 @@ export function release(tensors: Iterable<Tensor>): void {
 export function* tensorsIn(value: unknown): Generator<Tensor> {
   if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) return;
   if ("storage" in value || "disposed" in value) yield value as Tensor;
-  else if (Array.isArray(value)) for (const item of value) yield* tensorsIn(item);
-  else if (value instanceof Map) for (const item of value.values()) yield* tensorsIn(item);
+  else if (Array.isArray(value)) { for (const item of value) yield* tensorsIn(item); }
+  else if (value instanceof Map) { for (const item of value.values()) yield* tensorsIn(item); }
   else if (Object.getPrototypeOf(value) === Object.prototype) yield* tensorsIn(Object.values(value));
 }

@@ -54,7 +54,9 @@ export class Tensor {
   view(shape: Shape, label = this.label): Tensor {
     if (sizeOf(shape, label) !== this.length) {
       throw new RangeError(
-        `Cannot view ${this} as [${shape.join(", ")}]: the sizes differ, ${this.length} and ${sizeOf(shape, label)}`,
+        `Cannot view ${this} as [${shape.join(", ")}]: the sizes differ, ${this.length} and ${
+          sizeOf(shape, label)
+        }`,
       );
     }
     return new Tensor(this.backend, shape, { label }, this);
@@ -130,7 +132,9 @@ export function tensor(backend: Backend, data: ArrayLike<number>, options: Tenso
   const size = sizeOf(shape, options.label ?? "tensor");
   if (size !== data.length) {
     throw new RangeError(
-      `Cannot make ${options.label ?? "a tensor"} of shape [${shape.join(", ")}] from ${data.length} numbers: ` +
+      `Cannot make ${options.label ?? "a tensor"} of shape [${
+        shape.join(", ")
+      }] from ${data.length} numbers: ` +
         `the shape holds ${size}`,
     );
   }
@@ -145,7 +149,9 @@ export function sizeOf(shape: Shape, label = "tensor"): number {
   for (const axis of shape) {
     if (!Number.isInteger(axis) || axis <= 0) {
       throw new RangeError(
-        `Cannot make "${label}" of shape [${shape.join(", ")}]: every size must be a whole number of at least 1`,
+        `Cannot make "${label}" of shape [${
+          shape.join(", ")
+        }]: every size must be a whole number of at least 1`,
       );
     }
     size *= axis;

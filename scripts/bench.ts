@@ -10,7 +10,7 @@
 import type { Contestant } from "../lib/bench/contestant.ts";
 import { type DeviceChoice, openContestants, softwareAdapter } from "../lib/bench/devices.ts";
 import { race } from "../lib/bench/race.ts";
-import { type RaceReport, RACES, reportOf } from "../lib/bench/races.ts";
+import { LARGE_RACES, RACES, reportOf, worksNamed } from "../lib/bench/races.ts";
 import { describeRace, type Peaks, type Report } from "../lib/bench/results.ts";
 import {
   reportCost,
@@ -27,6 +27,8 @@ import { openPytorch } from "../lib/deno/bench_pytorch.ts";
 import { parseOptions, UsageError } from "../lib/deno/cli.ts";
 import { quietGraphics } from "../lib/deno/open_device.ts";
 import { runScript } from "../lib/deno/run_script.ts";
+
+const DEVICE_LISTS = { cpu: ["cpu"], webgpu: ["webgpu"], auto: ["cpu", "webgpu"] } as const;
 
 await runScript(async () => {
   const options = parseOptions(Deno.args, {
@@ -55,22 +57,24 @@ await runScript(async () => {
   const { filter = "", rounds, reference } = options;
 
   // 1. What is measured, on what.
-  const names = [...Object.values(SECTION_NAMES), ...RACES.map(({ name }) => name), ...LOADER_NAMES]
+  quietGraphics();
+  const software = options.device === "cpu" ? undefined : await softwareAdapter();
+  const choice: DeviceChoice = {
+    devices: DEVICE_LISTS[options.device === "auto" && software === undefined ? "cpu" : options.device],
+    threads: [...new Set([1, options.threads ?? navigator.hardwareConcurrency])],
+  };
+  const large = software === false || filter !== "" ? LARGE_RACES : [];
+  const names = [
+    ...Object.values(SECTION_NAMES),
+    ...[...RACES, ...large].map(({ name }) => name),
+    ...LOADER_NAMES,
+  ]
     .filter((name) => name.toLowerCase().includes(filter.toLowerCase()));
   if (names.length === 0) {
     throw new UsageError(
       `Cannot find "${filter}": parts of the bench are called matmul, conv, step, caption …`,
     );
   }
-  quietGraphics();
-  const software = options.device === "cpu" ? undefined : await softwareAdapter();
-  const choice: DeviceChoice = {
-    devices: ([] as ("cpu" | "webgpu")[]).concat(
-      options.device === "webgpu" ? [] : "cpu",
-      options.device === "webgpu" || software !== undefined ? "webgpu" : [],
-    ),
-    threads: [...new Set([1, options.threads ?? navigator.hardwareConcurrency])],
-  };
   const most = Math.max(...choice.threads);
   const [onCpu, onWebgpu] = [choice.devices.includes("cpu"), choice.devices.includes("webgpu")];
   console.error(
@@ -88,7 +92,7 @@ await runScript(async () => {
     reports.push(report);
     for (const line of report.lines) (options.json ? console.error : console.log)(line);
   };
-  const races = RACES.filter(({ name }) => wants(name));
+  const races = worksNamed(names);
   let peaks: Peaks = new Map();
   if (races.length > 0 || wants(SECTION_NAMES.arithmetic) || wants(SECTION_NAMES.copy)) {
     const report = await reportPeaks(choice);
@@ -96,16 +100,17 @@ await runScript(async () => {
     add(report);
   }
   if (options.peers && races.length > 0) {
-    const raced = await racePeers({ ...choice, rounds, reference, names: races.map(({ name }) => name) });
-    races.forEach((work, i) => add(describeRace(work, raced[i], peaks)));
+    const request = { ...choice, rounds, reference, names: races.map(({ name }) => name) };
+    for await (const raced of racePeers(request)) {
+      add(describeRace(worksNamed([raced.name])[0], raced, peaks));
+    }
   } else if (races.length > 0) {
     const contestants: Contestant[] = await openContestants(choice);
     if (reference && onCpu) {
       for (const count of choice.threads) contestants.push(await openPytorch(reference, count));
     }
     for (const work of races) {
-      const raced: RaceReport = reportOf(work, await race(work, contestants, { rounds }));
-      add(describeRace(work, raced, peaks));
+      add(describeRace(work, reportOf(work, await race(work, contestants, { rounds })), peaks));
     }
     for (const contestant of contestants) await contestant.close();
   }

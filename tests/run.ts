@@ -12,7 +12,10 @@ const PERMISSIONS = ["read", "write", "env", "run", "sys", "ffi", "net=127.0.0.1
 const ABORTED = 134;
 
 const flags = PERMISSIONS.map((permission) => `--allow-${permission}`);
-const environment = Deno.env.get("XDG_RUNTIME_DIR") ? {} : { XDG_RUNTIME_DIR: "/tmp" }; // GPU drivers warn without it
+// GPU drivers warn without it.
+const environment: Record<string, string> = Deno.env.get("XDG_RUNTIME_DIR")
+  ? {}
+  : { XDG_RUNTIME_DIR: "/tmp" };
 
 /** Runs `deno test`, shows what it prints, and returns its exit code and its last words. */
 async function run(): Promise<{ code: number; text: string }> {
@@ -40,7 +43,9 @@ function count(text: string, word: string): number {
 
 let result = await run();
 if (result.code === ABORTED) {
-  console.error("The test process was aborted (code 134), as some software GPU drivers do at exit: once more.");
+  console.error(
+    "The test process was aborted (code 134), as some software GPU drivers do at exit: once more.",
+  );
   result = await run();
 }
 const summary = result.text.split("\n").findLast((line) => /^(ok|FAILED) \| /.test(line)) ?? "";

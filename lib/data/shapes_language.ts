@@ -26,7 +26,13 @@ export const SENTENCES = {
     "{a} is {rel} {b}",
   ],
   // Mostly as any pair: a world that counts whenever it can teaches to count two of what is left of something else.
-  twins: ["{a} {rel} {b}", "there is {a} {rel} {b}", "{a} is {rel} {b}", "{two} {row}", "{row} are {two}"],
+  twins: [
+    "{a} {rel} {b}",
+    "there is {a} {rel} {b}",
+    "{a} is {rel} {b}",
+    "{a} with {b} {inv} it",
+    "{two} {row}",
+  ],
 } as const satisfies Record<string, readonly string[]>;
 
 /** Sentences that are read as well: parts of the ones above put together anew, or left unfinished. */
@@ -45,6 +51,7 @@ export const ALSO_READ: readonly string[] = [
   "there are {two} {row}",
   "here are {two} {row}",
   "{pair} {row}",
+  "{row} are {two}",
   "{two} are {row}",
   "{row} there are {two}",
 ];

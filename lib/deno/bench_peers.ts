@@ -13,19 +13,22 @@ const PERMISSIONS = [
   "--allow-run=python3,/usr/bin/python3",
 ];
 
+/** How a line with a report begins, among what peers print. */
+export const REPORT = "report ";
+
 /**
- * Runs races with the peers that this machine can install; says on stderr which cannot take part.
+ * Races with the peers that this machine can install; says on stderr which cannot take part.
  *
+ * @returns The races in order, each when it is over.
  * @throws {Error} If the process cannot be started, or fails.
  */
-export async function racePeers(request: PeersRequest): Promise<RaceReport[]> {
+export async function* racePeers(request: PeersRequest): AsyncGenerator<RaceReport, void> {
   const { reference } = request;
   const found = reference && await Deno.realPath(reference);
   const command = new Deno.Command(ownCommand(), {
     args: [
       "run",
-      "--config",
-      `${FOLDER}deno.json`,
+      `--config=${FOLDER}peers.json`,
       ...PERMISSIONS,
       `${FOLDER}peers.ts`,
       JSON.stringify({ ...request, reference: found }),
@@ -33,18 +36,26 @@ export async function racePeers(request: PeersRequest): Promise<RaceReport[]> {
     stdout: "piped",
     stderr: "inherit",
   });
-  let output: Deno.CommandOutput;
+  const process = start(command);
+  let text = "";
+  for await (const chunk of process.stdout.pipeThrough(new TextDecoderStream())) {
+    const lines = (text + chunk).split("\n");
+    text = lines.pop()!;
+    for (const line of lines) if (line.startsWith(REPORT)) yield JSON.parse(line.slice(REPORT.length));
+  }
+  const { success, code } = await process.status;
+  if (!success) {
+    throw new Error(`Cannot race with the peers: their process ended with code ${code}, see above`);
+  }
+}
+
+function start(command: Deno.Command): Deno.ChildProcess {
   try {
-    output = await command.output();
+    return command.spawn();
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new Error("Cannot start the process of the peers: there is no `deno` on the PATH, put it there");
   }
-  if (!output.success) {
-    throw new Error(`Cannot race with the peers: their process ended with code ${output.code}, see above`);
-  }
-  const lines = new TextDecoder().decode(output.stdout).trim().split("\n"); // peers may print before the last line
-  return JSON.parse(lines.at(-1)!) as RaceReport[];
 }
 
 /** This very program where the task may run it, else the one on the PATH. */

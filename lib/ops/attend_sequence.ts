@@ -148,7 +148,10 @@ export function attendSequence(
 }
 
 /** Attention, context and its gate at step t, from the hidden state before it. */
-function lookAt({ sizes, weights: { state, gate }, steps, attention, gateLogits, gated }: AttendRun, t: number) {
+function lookAt(
+  { sizes, weights: { state, gate }, steps, attention, gateLogits, gated }: AttendRun,
+  t: number,
+) {
   const { N, D, A, H } = sizes;
   const layer = { ...steps.before(t), M: N, K: H, transposeB: true };
   product({ ...layer, b: state.weight, c: attention.att2, N: A, offsetC: t * N * A, bias: state.bias });

@@ -35,8 +35,9 @@ export function attendBackward(
   };
   const started = walk.attention.dAlphas.storage;
   const count = alphas.length;
-  if (dAlphas) backend.run(copyKernel, { x: dAlphas.storage, y: started }, { count, x_offset: 0, y_offset: 0 });
-  else backend.run(fillKernel, { y: started }, { count, value: 0 });
+  if (dAlphas) {
+    backend.run(copyKernel, { x: dAlphas.storage, y: started }, { count, x_offset: 0, y_offset: 0 });
+  } else backend.run(fillKernel, { y: started }, { count, value: 0 });
   for (let t = T - 1; t >= 0; t--) stepBackward(run, walk, t);
 
   // The LSTM's weights. Its inputs were [embedded, gated].

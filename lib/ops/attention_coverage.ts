@@ -1,5 +1,8 @@
 // This module is browser compatible.
-import { attentionCoverageBackwardKernel, attentionCoverageKernel } from "../../kernels/attention_coverage.ts";
+import {
+  attentionCoverageBackwardKernel,
+  attentionCoverageKernel,
+} from "../../kernels/attention_coverage.ts";
 import { record } from "../record.ts";
 import { Tensor } from "../tensor.ts";
 
@@ -18,7 +21,9 @@ export function attentionCoverage(
 ): Tensor {
   const [T, B, P] = alphas.shape;
   if (targets.length !== T * B) {
-    throw new RangeError(`Cannot sum ${alphas} over the words of ${targets}: needs one target per step and row`);
+    throw new RangeError(
+      `Cannot sum ${alphas} over the words of ${targets}: needs one target per step and row`,
+    );
   }
   const { backend } = alphas;
   const params = { T, B, P, ignored: options.ignored ?? 0 };

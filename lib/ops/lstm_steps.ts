@@ -28,10 +28,15 @@ export interface LstmState {
 }
 
 /** Checks that weights and state fit an input of `inputSize` columns and `B` rows, and returns H. */
-export function checkLstm(weights: LstmWeights, state: LstmState, input: { size: number; B: number }): number {
+export function checkLstm(
+  weights: LstmWeights,
+  state: LstmState,
+  input: { size: number; B: number },
+): number {
   const { weightIh, weightHh, biasIh, biasHh } = weights;
   const [B, H] = state.h.shape;
-  const fits = weightIh.shape[0] === 4 * H && weightIh.shape[1] === input.size && weightHh.shape[0] === 4 * H &&
+  const fits = weightIh.shape[0] === 4 * H && weightIh.shape[1] === input.size &&
+    weightHh.shape[0] === 4 * H &&
     weightHh.shape[1] === H && biasIh.length === 4 * H && biasHh.length === 4 * H && state.c.length === B * H;
   if (!fits || B !== input.B) {
     throw new RangeError(

@@ -23,21 +23,13 @@ interface JaxArray {
 interface Jax {
   init(device: string): Promise<string[]>;
   numpy: {
-    array(
-      values: Float32Array,
-      options: { shape: readonly number[]; device: string },
-    ): JaxArray;
+    array(values: Float32Array, options: { shape: readonly number[]; device: string }): JaxArray;
     matmul(a: JaxArray, b: JaxArray): JaxArray;
     add(a: JaxArray, b: JaxArray): JaxArray;
   };
   nn: { sigmoid(x: JaxArray): JaxArray };
   lax: {
-    convGeneralDilated(
-      x: JaxArray,
-      weight: JaxArray,
-      strides: number[],
-      padding: number[][],
-    ): JaxArray;
+    convGeneralDilated(x: JaxArray, weight: JaxArray, strides: number[], padding: number[][]): JaxArray;
   };
   vjp(
     fn: (x: JaxArray) => JaxArray,
@@ -56,15 +48,9 @@ export async function openJax(name: "wasm" | "webgpu"): Promise<Contestant> {
     device: name === "wasm" ? "cpu" : "webgpu",
     threads: name === "wasm" ? navigator.hardwareConcurrency : undefined,
     prepare(work, seed) {
-      if (work.kind === "step" || work.kind === "caption") {
-        return Promise.resolve(undefined);
-      }
-      if (
-        work.kind === "elementwise" &&
-        (work.op === "copy" || work.op === "transpose")
-      ) {
-        return Promise.resolve(undefined); // it moves nothing: views
-      }
+      // Copies and transposes are views there: nothing moves.
+      const view = work.kind === "elementwise" && (work.op === "copy" || work.op === "transpose");
+      if (!isKernelWork(work) || view) return Promise.resolve(undefined);
       return Promise.resolve(prepareKernel(jax, { name, work, seed }));
     },
     close() {},
@@ -107,11 +93,7 @@ function prepareKernel(
       if (!result) return "nothing has run";
       const { shape } = result;
       const data = await result.ref.data();
-      return checkResult(
-        work,
-        numbers,
-        order ? permuted(data, shape, order).data : data,
-      );
+      return checkResult(work, numbers, order ? permuted(data, shape, order).data : data);
     },
     dispose() {
       result?.dispose();
@@ -120,25 +102,15 @@ function prepareKernel(
   };
 }
 
-function plainOnce(
-  jax: Jax,
-  work: KernelWork,
-  inputs: readonly JaxArray[],
-): Once {
+function plainOnce(jax: Jax, work: KernelWork, inputs: readonly JaxArray[]): Once {
   const [a, b] = inputs;
   const { numpy, nn } = jax;
   const dispose = () => inputs.forEach((input) => input.dispose());
   if (work.kind === "matmul") {
-    return {
-      once: () => numpy.matmul(a.ref, work.transposeB ? b.ref.transpose() : b.ref),
-      dispose,
-    };
+    return { once: () => numpy.matmul(a.ref, work.transposeB ? b.ref.transpose() : b.ref), dispose };
   }
   const adds = work.kind === "elementwise" && work.op === "add";
-  return {
-    once: () => adds ? numpy.add(a.ref, b.ref) : nn.sigmoid(a.ref),
-    dispose,
-  };
+  return { once: () => adds ? numpy.add(a.ref, b.ref) : nn.sigmoid(a.ref), dispose };
 }
 
 /** Channels first, as it wants them. */
@@ -158,19 +130,12 @@ function convOnce(
   if (pass === "forward") {
     const [x, w] = [make(picture(a)), make(filter(b))];
     const dispose = () => [x, w].forEach((each) => each.dispose());
-    return {
-      once: () => conv(x.ref, w.ref),
-      order: ORDER.toChannelsLast,
-      dispose,
-    };
+    return { once: () => conv(x.ref, w.ref), order: ORDER.toChannelsLast, dispose };
   }
   const toInput = pass === "input gradient";
   const { inputs, outputs, kernel, batch, size } = work;
   const zeros = (shape: number[]) =>
-    make({
-      data: new Float32Array(shape.reduce((product, each) => product * each)),
-      shape,
-    });
+    make({ data: new Float32Array(shape.reduce((product, each) => product * each)), shape });
   const x = toInput ? zeros([batch, inputs, size, size]) : make(picture(a));
   const w = toInput ? make(filter(b)) : zeros([outputs, inputs, kernel, kernel]);
   const dY = make(picture(toInput ? a : b));

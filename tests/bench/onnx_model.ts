@@ -16,9 +16,7 @@ const [INT, INTS] = [2, 7]; // AttributeProto.type
 const [IR_VERSION, OPSET] = [8, 17];
 
 /** The model's bytes. Inputs are called x0, x1, …, the output y. */
-export function oneNodeModel(
-  { type, inputs, output, attributes = {} }: OneNode,
-): Uint8Array {
+export function oneNodeModel({ type, inputs, output, attributes = {} }: OneNode): Uint8Array {
   const names = inputs.map((_, i) => `x${i}`);
   const node = [
     ...names.flatMap((name) => text(1, name)),
@@ -32,11 +30,7 @@ export function oneNodeModel(
     ...inputs.flatMap((shape, i) => message(11, value(names[i], shape))),
     ...message(12, value("y", output)),
   ];
-  return new Uint8Array([
-    ...integer(1, IR_VERSION),
-    ...message(7, graph),
-    ...message(8, integer(2, OPSET)),
-  ]);
+  return new Uint8Array([...integer(1, IR_VERSION), ...message(7, graph), ...message(8, integer(2, OPSET))]);
 }
 
 function attribute(name: string, value: number | readonly number[]): number[] {
@@ -49,14 +43,8 @@ function attribute(name: string, value: number | readonly number[]): number[] {
 
 /** ValueInfoProto: a name, and a tensor type with a shape. */
 function value(name: string, shape: readonly number[]): number[] {
-  const dimensions = message(
-    2,
-    shape.flatMap((size) => message(1, integer(1, size))),
-  );
-  return [
-    ...text(1, name),
-    ...message(2, message(1, [...integer(1, FLOAT), ...dimensions])),
-  ];
+  const dimensions = message(2, shape.flatMap((size) => message(1, integer(1, size))));
+  return [...text(1, name), ...message(2, message(1, [...integer(1, FLOAT), ...dimensions]))];
 }
 
 function varint(value: number): number[] {

@@ -16,11 +16,7 @@ interface OrtTensor {
 
 /** The part of the library that the bench calls. */
 interface Ort {
-  readonly Tensor: new (
-    type: "float32",
-    data: Float32Array,
-    shape: readonly number[],
-  ) => OrtTensor;
+  readonly Tensor: new (type: "float32", data: Float32Array, shape: readonly number[]) => OrtTensor;
   readonly InferenceSession: {
     create(
       model: Uint8Array,
@@ -76,10 +72,7 @@ async function prepareKernel(
     logSeverityLevel: 3,
   });
   const feeds = Object.fromEntries(
-    plan.inputs.map((
-      { data, shape },
-      i,
-    ) => [`x${i}`, new ort.Tensor("float32", data, shape)]),
+    plan.inputs.map(({ data, shape }, i) => [`x${i}`, new ort.Tensor("float32", data, shape)]),
   );
   let result: Float32Array | undefined;
   return {
@@ -92,27 +85,17 @@ async function prepareKernel(
       if (!result) return Promise.resolve("nothing has run");
       const { node: { output }, order } = plan;
       return Promise.resolve(
-        checkResult(
-          work,
-          numbers,
-          order ? permuted(result, output, order).data : result,
-        ),
+        checkResult(work, numbers, order ? permuted(result, output, order).data : result),
       );
     },
     dispose: () => void session.release(),
   };
 }
 
-function planOf(
-  work: KernelWork,
-  numbers: readonly Float32Array[],
-): Plan | undefined {
+function planOf(work: KernelWork, numbers: readonly Float32Array[]): Plan | undefined {
   const { inputs: shapes, output } = shapesOf(work);
   const given = numbers.map((data, i): Shaped => ({ data, shape: shapes[i] }));
-  const plain = (
-    type: string,
-    attributes: OneNode["attributes"] = {},
-  ): Plan => ({
+  const plain = (type: string, attributes: OneNode["attributes"] = {}): Plan => ({
     node: { type, inputs: shapes, output, attributes },
     inputs: given,
   });

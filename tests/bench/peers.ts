@@ -4,7 +4,8 @@
 import { openContestants } from "../../lib/bench/devices.ts";
 import type { Contestant } from "../../lib/bench/contestant.ts";
 import { race } from "../../lib/bench/race.ts";
-import { type PeersRequest, type RaceReport, reportOf, worksNamed } from "../../lib/bench/races.ts";
+import { type PeersRequest, reportOf, worksNamed } from "../../lib/bench/races.ts";
+import { REPORT } from "../../lib/deno/bench_peers.ts";
 import { openPytorch } from "../../lib/deno/bench_pytorch.ts";
 import { openJax } from "./jax.ts";
 import { openOnnxruntime } from "./onnxruntime.ts";
@@ -25,35 +26,22 @@ for (const count of threads) {
   await join("onnxruntime", onCpu, () => openOnnxruntime(count));
   await join("PyTorch", onCpu, () => openTorchKernels(count));
   if (reference) {
-    await join(
-      "PyTorch's reference",
-      onCpu,
-      () => openPytorch(reference, count),
-    );
+    await join("PyTorch's reference", onCpu, () => openPytorch(reference, count));
   }
 }
 
-const reports: RaceReport[] = [];
 for (const work of worksNamed(names)) {
-  console.error(work.name);
-  reports.push(reportOf(work, await race(work, contestants, { rounds })));
+  console.log(REPORT + JSON.stringify(reportOf(work, await race(work, contestants, { rounds }))));
 }
 for (const contestant of contestants) await contestant.close();
-console.log(JSON.stringify(reports));
 Deno.exit(0); // some peers keep timers or threads alive
 
 /** Adds a peer, or says why it does not take part. */
-async function join(
-  name: string,
-  wanted: boolean,
-  open: () => Promise<Contestant>,
-): Promise<void> {
+async function join(name: string, wanted: boolean, open: () => Promise<Contestant>): Promise<void> {
   if (!wanted) return;
   try {
     contestants.push(await open());
   } catch (error) {
-    console.error(
-      `without ${name}: ${error instanceof Error ? error.message.split("\n")[0] : error}`,
-    );
+    console.error(`without ${name}: ${error instanceof Error ? error.message.split("\n")[0] : error}`);
   }
 }

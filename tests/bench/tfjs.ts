@@ -10,10 +10,7 @@ import type { Tfjs, TfTensor } from "./tfjs_types.ts";
 // Not written where they are used: the product's own checks do not see the bench's imports.
 const CORE = "@tensorflow/tfjs-core";
 const WHOLE = "@tensorflow/tfjs"; // registers gradients in the core
-const BACKENDS = {
-  wasm: "@tensorflow/tfjs-backend-wasm",
-  webgpu: "@tensorflow/tfjs-backend-webgpu",
-};
+const BACKENDS = { wasm: "@tensorflow/tfjs-backend-wasm", webgpu: "@tensorflow/tfjs-backend-webgpu" };
 
 /** Opens one of the two. */
 export async function openTfjs(name: "wasm" | "webgpu"): Promise<Contestant> {
@@ -35,14 +32,11 @@ export async function openTfjs(name: "wasm" | "webgpu"): Promise<Contestant> {
     threads: name === "wasm" ? 1 : undefined,
     async prepare(work, seed) {
       await tf.setBackend(name);
-      // Its WebAssembly backend has no kernels to train with.
-      if (work.kind === "step") {
-        return name === "webgpu" ? await prepareTfjsStep(tf, work) : undefined;
-      }
-      if (
-        work.kind === "caption" ||
-        (work.kind === "elementwise" && work.op === "copy")
-      ) return undefined;
+      // Its WebAssembly backend has no kernels to train with, and its copies are views.
+      const trains = work.kind === "step" || (work.kind === "conv2d" && work.pass === "weight gradient");
+      if (trains && name === "wasm") return undefined;
+      if (work.kind === "step") return await prepareTfjsStep(tf, work);
+      if (!isKernelWork(work) || (work.kind === "elementwise" && work.op === "copy")) return undefined;
       return prepareKernel(tf, { name, work, seed });
     },
     close() {},
@@ -69,11 +63,7 @@ function prepareKernel(
         result?.dispose();
         result = once();
       }
-      const last = tf.slice(
-        result!,
-        result!.shape.map(() => 0),
-        result!.shape.map(() => 1),
-      );
+      const last = tf.slice(result!, result!.shape.map(() => 0), result!.shape.map(() => 1));
       await last.data(); // comes after all the others in the queue
       last.dispose();
     },
@@ -86,11 +76,7 @@ function prepareKernel(
   };
 }
 
-function kernelOnce(
-  tf: Tfjs,
-  work: KernelWork,
-  [a, b]: readonly TfTensor[],
-): () => TfTensor {
+function kernelOnce(tf: Tfjs, work: KernelWork, [a, b]: readonly TfTensor[]): () => TfTensor {
   if (work.kind === "matmul") {
     return () => tf.matMul(a, b, false, work.transposeB);
   }
@@ -99,31 +85,15 @@ function kernelOnce(
   return work.op === "sigmoid" ? () => tf.sigmoid(a) : () => tf.transpose(a);
 }
 
-function convOnce(
-  tf: Tfjs,
-  work: ConvWork,
-  [a, b]: readonly TfTensor[],
-): () => TfTensor {
+function convOnce(tf: Tfjs, work: ConvWork, [a, b]: readonly TfTensor[]): () => TfTensor {
   const { stride, padding: pad, pass } = work;
   if (pass === "forward") {
     return () => tf.conv2d(a, b, stride, pad, "NHWC", 1, "floor");
   }
   const { x, weight } = convShapes(work);
-  const common = {
-    strides: [stride, stride],
-    pad,
-    dataFormat: "NHWC",
-    dimRoundingMode: "floor",
-  };
+  const common = { strides: [stride, stride], pad, dataFormat: "NHWC", dimRoundingMode: "floor" };
   return pass === "input gradient"
-    ? () =>
-      tf.engine().runKernel("Conv2DBackpropInput", { dy: a, filter: b }, {
-        ...common,
-        inputShape: x,
-      })
+    ? () => tf.engine().runKernel("Conv2DBackpropInput", { dy: a, filter: b }, { ...common, inputShape: x })
     : () =>
-      tf.engine().runKernel("Conv2DBackpropFilter", { x: a, dy: b }, {
-        ...common,
-        filterShape: weight,
-      });
+      tf.engine().runKernel("Conv2DBackpropFilter", { x: a, dy: b }, { ...common, filterShape: weight });
 }

@@ -17,18 +17,10 @@ export interface TfVariable extends TfTensor {
 export interface Tfjs {
   setBackend(name: string): Promise<boolean>;
   engine(): {
-    runKernel(
-      name: string,
-      inputs: Record<string, TfTensor>,
-      attributes: Record<string, unknown>,
-    ): TfTensor;
+    runKernel(name: string, inputs: Record<string, TfTensor>, attributes: Record<string, unknown>): TfTensor;
   };
   tidy<T>(fn: () => T): T;
-  tensor(
-    values: ArrayLike<number>,
-    shape: readonly number[],
-    type?: "float32" | "int32",
-  ): TfTensor;
+  tensor(values: ArrayLike<number>, shape: readonly number[], type?: "float32" | "int32"): TfTensor;
   variable(initial: TfTensor, trainable: boolean, name: string): TfVariable;
   variableGrads(loss: () => TfTensor, variables: TfVariable[]): {
     readonly value: TfTensor;
@@ -40,12 +32,7 @@ export interface Tfjs {
       dispose(): void;
     };
   };
-  matMul(
-    a: TfTensor,
-    b: TfTensor,
-    transposeA?: boolean,
-    transposeB?: boolean,
-  ): TfTensor;
+  matMul(a: TfTensor, b: TfTensor, transposeA?: boolean, transposeB?: boolean): TfTensor;
   conv2d(
     x: TfTensor,
     weight: TfTensor,
@@ -56,10 +43,7 @@ export interface Tfjs {
     rounding?: "floor",
   ): TfTensor;
   maxPool(x: TfTensor, size: number, stride: number, pad: "valid"): TfTensor;
-  moments(
-    x: TfTensor,
-    axes: number[],
-  ): { readonly mean: TfTensor; readonly variance: TfTensor };
+  moments(x: TfTensor, axes: number[]): { readonly mean: TfTensor; readonly variance: TfTensor };
   gather(x: TfTensor, indices: TfTensor): TfTensor;
   softmax(x: TfTensor, axis?: number): TfTensor;
   logSoftmax(x: TfTensor, axis?: number): TfTensor;

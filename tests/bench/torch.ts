@@ -41,15 +41,8 @@ function runnerOf(work: KernelWork, seed: number, talk: Talk): Runner {
     run: async (times) => (await talk.ask({ times })).ms!,
     async check() {
       const { values } = await talk.ask({ result: true });
-      const bytes = Uint8Array.from(
-        atob(values!),
-        (letter) => letter.charCodeAt(0),
-      );
-      return checkResult(
-        work,
-        inputsOf(work, seed),
-        new Float32Array(bytes.buffer),
-      );
+      const bytes = Uint8Array.from(atob(values!), (letter) => letter.charCodeAt(0));
+      return checkResult(work, inputsOf(work, seed), new Float32Array(bytes.buffer));
     },
     dispose: () => talk.end(),
   };
@@ -67,16 +60,12 @@ function startPython(python: string): Talk {
     .getReader();
   return {
     async ask(message) {
-      await writer.write(
-        new TextEncoder().encode(JSON.stringify(message) + "\n"),
-      );
+      await writer.write(new TextEncoder().encode(JSON.stringify(message) + "\n"));
       const parts: string[] = [];
       while (!parts.at(-1)?.endsWith("\n")) {
         const { value, done } = await reader.read();
         if (done) {
-          throw new Error(
-            `Cannot time PyTorch: its process ended with code ${(await process.status).code}`,
-          );
+          throw new Error(`Cannot time PyTorch: its process ended with code ${(await process.status).code}`);
         }
         parts.push(value);
       }
