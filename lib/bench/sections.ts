@@ -25,6 +25,8 @@ export const SECTION_NAMES = {
 /** A step may take this much more memory than it must hold. */
 const MOST_MEMORY = 1.25;
 const MEBIBYTE = 2 ** 20;
+/** Kernels with a smaller share of a step are summed up. */
+const LEAST_SHARE = 0.005;
 
 type Device = DeviceChoice["devices"][number];
 
@@ -164,12 +166,19 @@ export function bendOf(x: readonly number[], y: readonly number[]): number {
 export async function reportProfile(device: Device, threads?: number): Promise<Report> {
   const rows = device === "cpu" ? await profileOnCpu(threads) : await profileOnWebgpu();
   const total = rows.reduce((sum, { ms }) => sum + ms, 0);
+  const small = rows.filter(({ ms }) => ms < LEAST_SHARE * total);
+  const others = {
+    name: `(${small.length} others)`,
+    count: small.reduce((sum, { count }) => sum + count, 0),
+    ms: small.reduce((sum, { ms }) => sum + ms, 0),
+  };
+  const shown = [...rows.filter((row) => !small.includes(row)), ...(small.length > 0 ? [others] : [])];
   const lines = [
-    `profile of a training step on ${titleOf({ device, threads })}: ${formatted(total)} ms in kernels, by ` +
+    `profile of a training step on ${titleOf({ device, threads })}: ${formatted(total)} ms, by ` +
     (device === "cpu" ? "the wall's clock" : "the device's clock"),
-    `  ${"kernel".padEnd(34)}${"runs".padStart(6)}${"ms".padStart(9)}${"share".padStart(8)}`,
-    ...rows.map(({ name, count, ms }) =>
-      `  ${name.padEnd(34)}${String(count).padStart(6)}${formatted(ms).padStart(9)}` +
+    `  ${"kernel".padEnd(48)}${"runs".padStart(6)}${"ms".padStart(9)}${"share".padStart(8)}`,
+    ...shown.map(({ name, count, ms }) =>
+      `  ${name.padEnd(48)}${String(count).padStart(6)}${formatted(ms).padStart(9)}` +
       `${(ms / total * 100).toFixed(1).padStart(6)} %`
     ),
   ];

@@ -5,7 +5,7 @@
  * A scene depends on its seed and its index alone, so any one can be made without the others.
  */
 
-import { hash32, Random } from "../random.ts";
+import { Random } from "../random.ts";
 import {
   BACKGROUNDS,
   COLOURS,
@@ -20,20 +20,9 @@ import {
   STREAMS,
 } from "./shapes.ts";
 
-/** What {@linkcode makeScene} takes besides seed and index. */
-export interface SceneOptions {
-  /**
-   * Whether two different objects may show a combination (their colours, shapes and direction) that is kept out of
-   * training. Default false.
-   */
-  readonly heldOut?: boolean;
-}
-
 /** Share of scenes with one object, and with two that look alike; the rest show two different ones. */
 const SINGLE_SHARE = 0.3;
 const TWIN_SHARE = 0.08;
-/** One in so many combinations of two different objects is never shown in training. */
-const HELD_OUT_ONE_IN = 8;
 
 /** Radius of each size. */
 const RADIUS: Readonly<Record<Size, number>> = { small: 0.13, big: 0.2 };
@@ -65,8 +54,7 @@ type Kind = Omit<SceneObject, "x" | "y">;
  *
  * @throws {RangeError} If `index` is not a whole number of 32 bits.
  */
-export function makeScene(seed: number, index: number, options: SceneOptions = {}): Scene {
-  const { heldOut = false } = options;
+export function makeScene(seed: number, index: number): Scene {
   if (!Number.isInteger(index) || index < 0 || index > 0xffffffff) {
     throw new RangeError(`Cannot make scene ${index}: an index is a whole number from 0 to 4294967295`);
   }
@@ -80,10 +68,10 @@ export function makeScene(seed: number, index: number, options: SceneOptions = {
   let first = makeKind(random);
   let second = turned(first, random);
   if (draw >= SINGLE_SHARE + TWIN_SHARE) {
-    do { // until the two differ and their combination may be shown
+    do { // until the two differ
       first = makeKind(random);
       second = makeKind(random);
-    } while (looksLike(first, second) || (!heldOut && isHeldOut(first, second, horizontal)));
+    } while (looksLike(first, second));
   }
   return { seed, index, background, objects: placePair(first, second, horizontal, random) };
 }
@@ -97,14 +85,6 @@ function makeKind(random: Random): Kind {
 
 function turned(kind: Kind, random: Random): Kind {
   return { ...kind, angle: between(random, -TURN, TURN) };
-}
-
-/** Whether training never shows the pair's combination: the same ones in every world, whatever its seed. */
-function isHeldOut(first: Kind, second: Kind, horizontal: boolean): boolean {
-  const kinds = [first, second].map((kind) =>
-    COLOURS.indexOf(kind.colour) * SHAPES.length + SHAPES.indexOf(kind.shape)
-  );
-  return hash32(...kinds, Number(horizontal)) % HELD_OUT_ONE_IN === 0;
 }
 
 function placeAlone(kind: Kind, random: Random): SceneObject {

@@ -66,18 +66,13 @@ export function worldOf(options: WorldOptions = {}): Required<WorldOptions> {
   return { seed, train, val, test, size, order };
 }
 
-/** The pictures of a split, in order. Held-out ones ("val" and "test") also show pairs that training never shows. */
+/** The pictures of a split, in order. No two splits share a scene's index. */
 export function* worldPictures(world: Required<WorldOptions>, split: SplitName): Generator<WorldPicture> {
   for (let i = 0; i < world[split]; i++) {
     const id = FIRST[split] + i;
-    const scene = makeScene(world.seed, id, { heldOut: isHeldOut(split) });
+    const scene = makeScene(world.seed, id);
     yield { id, fileName: `shapes_${String(id).padStart(7, "0")}.jpg`, split, scene };
   }
-}
-
-/** Whether a split may show pairs that training never shows. */
-export function isHeldOut(split: SplitName): boolean {
-  return split !== "train";
 }
 
 /** Captions of pictures in COCO's format. */

@@ -7,7 +7,7 @@ export const DEMO_OPTIONS = {
   data: { default: "data/demo", placeholder: "DIR", description: "folder for pictures, model and gallery" },
   pictures: { default: 14_400, min: 16, description: "pictures to train on" },
   steps: { default: 3600, min: 1, description: "training steps of 16 pictures" },
-  beam: { default: 3, min: 1, max: 100, description: "captions kept at each word when captioning" },
+  beam: { default: 1, min: 1, max: 100, description: "captions kept at each word when captioning" },
   seed: { default: 1, description: "names the world, the model's start and the order of the pictures" },
   device: { default: "auto", choices: DEVICES, description: "what computes" },
   json: { default: false, description: "print the result as a last line of JSON on stdout" },

@@ -6,7 +6,6 @@ import type { Scene } from "../data/shapes.ts";
 import {
   cocoCaptions,
   countUnseen,
-  isHeldOut,
   SPLITS,
   worldFingerprint,
   worldOf,
@@ -120,8 +119,8 @@ async function drawPictures(
       (_, i) => pictures.slice(i * CHUNK, (i + 1) * CHUNK),
     );
     await Promise.all(chunks.map(async (chunk) => {
-      const jobs = chunk.map(({ id, split, fileName }) => (
-        { index: id, heldOut: isHeldOut(split), path: `${dir}/img/${fileName}` }
+      const jobs = chunk.map(({ id, fileName }) => (
+        { index: id, path: `${dir}/img/${fileName}` }
       ));
       const { error } = await pool.run({ seed, size, quality: QUALITY, pictures: jobs });
       if (error) throw new Error(`Cannot write pictures into ${dir}/img: ${error}`);

@@ -13,7 +13,7 @@ export interface ShapesJob {
   /** Of the JPEGs, 1 to 100. */
   readonly quality: number;
   /** Which scenes, and the path of each one's picture. */
-  readonly pictures: readonly { readonly index: number; readonly heldOut: boolean; readonly path: string }[];
+  readonly pictures: readonly { readonly index: number; readonly path: string }[];
 }
 
 /** Done, or why not. */
@@ -36,8 +36,8 @@ scope.onmessage = async ({ data }: MessageEvent<ShapesJob>) => {
 scope.postMessage("ready");
 
 async function make({ seed, size, quality, pictures }: ShapesJob): Promise<void> {
-  for (const { index, heldOut, path } of pictures) {
-    const jpeg = await encodeJpeg(drawScene(makeScene(seed, index, { heldOut }), size), quality);
+  for (const { index, path } of pictures) {
+    const jpeg = await encodeJpeg(drawScene(makeScene(seed, index), size), quality);
     const temporary = `${path}.part`;
     Deno.writeFileSync(temporary, jpeg); // a worker has nothing else to do meanwhile
     Deno.renameSync(temporary, path); // so that a picture is whole or absent
