@@ -23,8 +23,10 @@ export function describeScene(scene: Scene, options: DescribeOptions = {}): stri
     return SENTENCES.one.map((sentence) => fill(sentence, { a: named(first), one: counted(first), place }));
   }
   const relation = relationOf(first, second);
-  const sentences = looksLike(first, second) ? SENTENCES.twins : SENTENCES.pair;
-  const row = ARRANGEMENT_WORDS[relation === "left of" || relation === "right of" ? "row" : "column"];
+  const inRow = relation === "left of" || relation === "right of";
+  // Two in a column are counted. Two in a row are not: models that count those say it of different neighbours, too.
+  const sentences = looksLike(first, second) && !inRow ? SENTENCES.twins : SENTENCES.pair;
+  const row = ARRANGEMENT_WORDS[inRow ? "row" : "column"];
   const two = `two ${nameOf(first)}s`;
   const random = new Random(scene.seed, scene.index, STREAMS.captions);
   return sentences.map((sentence) => {

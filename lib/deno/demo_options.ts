@@ -6,7 +6,7 @@ import type { CommandDescription, OptionDefinitions } from "./cli.ts";
 export const DEMO_OPTIONS = {
   data: { default: "data/demo", placeholder: "DIR", description: "folder for pictures, model and gallery" },
   pictures: { default: 14_400, min: 16, description: "pictures to train on" },
-  steps: { default: 3600, min: 1, description: "training steps of 16 pictures" },
+  steps: { default: 4000, min: 1, description: "training steps of 16 pictures" },
   beam: { default: 1, min: 1, max: 100, description: "captions kept at each word when captioning" },
   seed: { default: 1, description: "names the world, the model's start and the order of the pictures" },
   device: { default: "auto", choices: DEVICES, description: "what computes" },
