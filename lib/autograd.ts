@@ -29,12 +29,44 @@ export function valueAndGrad<T extends LossResult>(
   parameters: readonly Tensor[],
   fn: () => T,
 ): ValueAndGrad<T> {
-  const tape: TapeEntry[] = [];
-  let kept = new Set<Tensor>();
-  const { value, grads } = collect((made) => {
-    try {
-      const recording: Recording = { tape, tracked: new Set(parameters), made };
-      const value = withTape(recording, fn);
+  return new Forward(parameters, () => undefined).finish(fn);
+}
+
+/**
+ * A forward pass in two parts, for a loss that waits for something: between them the host may do other things, await
+ * included, while the device runs the first. End it with `finish` or `dispose`.
+ */
+export class Forward<S> {
+  /** What the first part returned. Its tensors live until the end. */
+  readonly value: S;
+  readonly #parameters: readonly Tensor[];
+  readonly #recording: Recording;
+  #ended = false;
+
+  /**
+   * Runs the first part with a tape.
+   *
+   * @param parameters As for {@linkcode valueAndGrad}.
+   */
+  constructor(parameters: readonly Tensor[], fn: () => S) {
+    this.#recording = { tape: [], tracked: new Set(parameters), made: new Set() };
+    this.#parameters = parameters;
+    this.value = this.#run(() => withTape(this.#recording, fn));
+  }
+
+  /**
+   * Runs the second part, which makes the loss, and walks back through both.
+   *
+   * @throws {RangeError} If the loss is not a single number.
+   * @throws {Error} If this pass has ended before.
+   */
+  finish<T extends LossResult>(fn: (value: S) => T): ValueAndGrad<T> {
+    if (this.#ended) throw new Error("Cannot finish a forward pass twice: its tape is used up");
+    this.#ended = true;
+    const { tape, tracked, made } = this.#recording;
+    let kept = new Set<Tensor>();
+    const { value, grads } = this.#run(() => {
+      const value = withTape(this.#recording, () => fn(this.value));
       const loss = value instanceof Tensor ? value : value.loss;
       if (loss.length !== 1) {
         throw new RangeError(`Cannot differentiate ${loss}: the loss must be a single number`);
@@ -44,17 +76,33 @@ export function valueAndGrad<T extends LossResult>(
       kept = new Set(tensorsIn(value)).intersection(inside);
       for (const tensor of made) if (!kept.has(tensor)) tensor.dispose();
       made.clear();
-      const grads = walkBack(tape, { loss, parameters, tracked: recording.tracked, kept, made });
+      const grads = walkBack(tape, { loss, parameters: this.#parameters, tracked, kept, made });
       return { value, grads };
+    }, () => kept);
+    release(kept);
+    release(grads);
+    return { value, grads };
+  }
+
+  /** Ends it without a gradient. */
+  dispose(): void {
+    this.#ended = true;
+    const { tape, made } = this.#recording;
+    for (const entry of tape.splice(0)) for (const tensor of entry.made) tensor.dispose();
+    for (const tensor of made) tensor.dispose();
+    made.clear();
+  }
+
+  /** Runs a part, collecting what it makes; frees everything if it fails. */
+  #run<R>(fn: () => R, kept: () => Iterable<Tensor> = () => []): R {
+    try {
+      return collect(fn, this.#recording.made);
     } catch (error) {
-      for (const entry of tape) for (const tensor of entry.made) tensor.dispose();
-      for (const tensor of [...made, ...kept]) tensor.dispose();
+      this.dispose();
+      for (const tensor of kept()) tensor.dispose();
       throw error;
     }
-  });
-  release(kept);
-  release(grads);
-  return { value, grads };
+  }
 }
 
 interface Walk {

@@ -43,10 +43,11 @@ export function scope<T>(fn: () => Synchronous<T>): T {
  * Runs `fn` and collects the tensors that it makes, without freeing any. Scopes inside are switched off.
  *
  * For autograd, which decides itself when each dies.
+ *
+ * @param made Where they are collected. Default: a new set.
  */
-export function collect<T>(fn: (made: Set<Tensor>) => T): T {
+export function collect<T>(fn: (made: Set<Tensor>) => T, made: Set<Tensor> = new Set<Tensor>()): T {
   const outer = current;
-  const made = new Set<Tensor>();
   current = made;
   suspended++;
   try {

@@ -17,6 +17,7 @@ import { heldOutScores, scenesOf } from "../lib/deno/held_out_scores.ts";
 import { watchInterrupt } from "../lib/deno/interrupt.ts";
 import { writeSafetensors } from "../lib/deno/model_disk.ts";
 import { openDevice } from "../lib/deno/open_device.ts";
+import { RewardWorker } from "../lib/deno/reward_pool.ts";
 import { runScript } from "../lib/deno/run_script.ts";
 import {
   checkSelfCritical,
@@ -27,7 +28,7 @@ import { startSelfCritical } from "../lib/deno/self_critical_start.ts";
 import { checkpointDue, packingProgress } from "../lib/deno/training.ts";
 import { TrainLog } from "../lib/deno/train_log.ts";
 import { modelToFile } from "../lib/models/model_file.ts";
-import { CaptionReward } from "../lib/train/caption_reward.ts";
+import { rewardSignature } from "../lib/train/caption_reward.ts";
 import { checkpointToFile, resumeFrom } from "../lib/train/checkpoint.ts";
 import { runTraining } from "../lib/train/run.ts";
 import { SelfCritical } from "../lib/train/self_critical.ts";
@@ -61,15 +62,14 @@ await runScript(async () => {
   const scenes = await scenesOf(options.data);
 
   // 3. What it learns: to beat its own captions by CIDEr-D, the end token counted as a word.
-  const reward = new CaptionReward(train.tokens, vocabulary.words);
-  console.error(
-    `reward ${reward.signature({ baseline, samples })}, frequencies of ${train.images.length} pictures`,
-  );
+  const signature = rewardSignature({ baseline, samples });
+  console.error(`reward ${signature}, frequencies of ${train.images.length} pictures`);
   const { learningRate, schedule, warmup, clipNorm, maxLength } = options;
   const recipe = { learningRate, schedule, warmup, clipNorm, alphaC: 0, steps, seed };
   const trainer = new Trainer(model, recipe);
   const { words } = vocabulary;
-  const learner = new SelfCritical(trainer, reward, { samples, baseline, seed, maxLength, words });
+  const rewards = new RewardWorker(train.tokens, vocabulary.words);
+  const learner = new SelfCritical(trainer, rewards, { samples, baseline, seed, maxLength, words });
   const loader = new BatchLoader(train, { batchSize: batch, seed, captions: "first", window: 1 });
   const info = {
     ...loaded.info,
@@ -133,6 +133,7 @@ await runScript(async () => {
     },
   });
   interrupt.close();
+  rewards.close();
   dataset.close();
   backend.close();
   if (!end.complete) {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import type { CpuEngine } from "../kernels/gemm/engine.ts";
-import { valueAndGrad } from "../lib/autograd.ts";
+import { Forward, valueAndGrad } from "../lib/autograd.ts";
 import { CpuBackend } from "../lib/backend/cpu.ts";
 import { add, filled, mean, mul, relu, reshape, scale, square, sum } from "../lib/ops/mod.ts";
 import { record } from "../lib/record.ts";
@@ -218,6 +218,47 @@ describe("valueAndGrad()", () => {
     // x, the outputs, and no more than four gradients at a time
     const tensors = fresh.memory().peakBytes / (8 * 1000);
     assert.ok(tensors < 1 + depth + 4.1, `${tensors} tensors at the peak`);
+    x.dispose();
+  });
+});
+
+describe("a forward pass in two parts", () => {
+  nothingLeaks();
+
+  it("gives what one in one part gives, with an await between them", async () => {
+    const x = numbers(1, 2, 3);
+    const forward = new Forward([x], () => scope(() => ({ y: square(x) })));
+    const weights = await Promise.resolve([1, 10, 100]);
+    const { value, grads } = forward.finish(({ y }) => sum(mul(y, numbers(...weights))));
+    assert.deepEqual(await take(value, ...grads, x), [[941], [2, 40, 600], [1, 2, 3]]);
+  });
+
+  it("leaves tensors that others make between its parts alone", async () => {
+    const x = numbers(2);
+    const forward = new Forward([x], () => square(x));
+    const [other] = scope(() => [numbers(7)]);
+    const { value, grads } = forward.finish((y) => sum(y));
+    assert.deepEqual(await take(other, value, ...grads, x), [[7], [4], [4], [2]]);
+  });
+
+  it("frees everything when it is given up, or one of its parts fails", () => {
+    const x = numbers(1, 2);
+    new Forward([x], () => mul(square(x), x)).dispose();
+    const fail = () => {
+      throw new Error("in between");
+    };
+    assert.throws(() => new Forward([x], () => (square(x), fail())), /in between/);
+    assert.throws(() => new Forward([x], () => square(x)).finish((y) => (sum(y), fail())), /in between/);
+    x.dispose();
+  });
+
+  it("ends once", () => {
+    const x = numbers(2);
+    const forward = new Forward([x], () => square(x));
+    scope(() => {
+      forward.finish((y) => sum(y));
+      assert.throws(() => forward.finish((y) => sum(y)), /Cannot finish a forward pass twice/);
+    });
     x.dispose();
   });
 });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import type { Backend } from "../lib/backend/backend.ts";
 import { openCpu } from "../lib/backend/cpu.ts";
+import { RewardWorker } from "../lib/deno/reward_pool.ts";
 import { BatchLoader, type BatchSource } from "../lib/data/batches.ts";
 import { parseSafetensors, serialiseSafetensors } from "../lib/data/safetensors.ts";
 import { TokenTable } from "../lib/data/token_table.ts";
@@ -16,9 +17,10 @@ import { cider } from "../lib/text/cider.ts";
 import { corpusFrequencies } from "../lib/text/document_frequencies.ts";
 import { encodeCaptions } from "../lib/text/encode_captions.ts";
 import { Vocabulary } from "../lib/text/vocabulary.ts";
-import { CaptionReward } from "../lib/train/caption_reward.ts";
+import { CaptionReward, rewardSignature } from "../lib/train/caption_reward.ts";
 import { checkpointToFile, resumeFrom } from "../lib/train/checkpoint.ts";
 import { CollapseGuard } from "../lib/train/collapse.ts";
+import { rewardHere, type RewardSource } from "../lib/train/reward_source.ts";
 import { baselinesOf, SelfCritical, type SelfCriticalOptions } from "../lib/train/self_critical.ts";
 import { type Reading, Trainer } from "../lib/train/trainer.ts";
 import { checkOp, named, onAll, refuses } from "./check_op.ts";
@@ -114,12 +116,11 @@ describe("the reward", () => {
   });
 
   it("says how it was computed", () => {
-    const reward = new CaptionReward(tokens, WORDS);
     assert.equal(
-      reward.signature({ baseline: "samples", samples: 5 }),
+      rewardSignature({ baseline: "samples", samples: 5 }),
       "STANDARD_wInit+Cider-D[n4,s6.0]+average[nspi5]+1.0.0",
     );
-    assert.match(reward.signature({ baseline: "greedy", samples: 1 }), /\+greedy\[nspi1\]\+/);
+    assert.match(rewardSignature({ baseline: "greedy", samples: 1 }), /\+greedy\[nspi1\]\+/);
   });
 
   it("is compared with the picture's other samples, or with its greedy caption", () => {
@@ -183,11 +184,12 @@ describe("self-critical training", () => {
     from: Uint8Array,
     to: number,
     options: Partial<SelfCriticalOptions> = {},
+    reward: RewardSource = rewardHere(new CaptionReward(source.tokens, WORDS)),
   ): Promise<{ readings: Reading[]; bytes: Uint8Array }> {
     const model = new CaptionModel(backend, config, { words: WORDS.length, seed: null });
     const trainer = new Trainer(model, { ...recipe, learningRate: 5e-3 });
     resumeFrom(trainer, parseSafetensors(from, "checkpoint"), { expected: info, name: "checkpoint" });
-    const learner = new SelfCritical(trainer, new CaptionReward(source.tokens, WORDS), {
+    const learner = new SelfCritical(trainer, reward, {
       samples: 4,
       baseline: "samples",
       seed: 3,
@@ -197,14 +199,16 @@ describe("self-critical training", () => {
     });
     const loader = new BatchLoader(source, { batchSize: 6, seed: 2, captions: "first" });
     const [epoch, step] = [Math.floor(trainer.steps / 2), trainer.steps % 2];
-    for (const batch of loader.from({ epoch, step })) {
-      await learner.step(batch);
-      if (learner.steps === to) break;
+    try {
+      for (const batch of loader.from({ epoch, step })) {
+        await learner.step(batch);
+        if (learner.steps === to) break;
+      }
+      return { readings: await learner.readings(), bytes: await bytesOf(trainer, to) };
+    } finally {
+      trainer.dispose();
+      model.dispose();
     }
-    const result = { readings: await learner.readings(), bytes: await bytesOf(trainer, to) };
-    trainer.dispose();
-    model.dispose();
-    return result;
   }
 
   const rewardOf = (readings: Reading[]) =>
@@ -230,6 +234,31 @@ describe("self-critical training", () => {
     const other = await train(trained, 1, { seed: 4 });
     assert.notEqual(numbers(other)[0][3], numbers(whole)[0][3]);
     assert.equal(Tensor.live, live, "tensors alive after the runs");
+  });
+
+  it("gives the same run with the reward computed in a worker, and goes on meanwhile", async () => {
+    const here = await train(trained, 4);
+    const worker = new RewardWorker(source.tokens, WORDS);
+    const held: number[] = []; // what the device holds when a reward is asked for, and when it is there
+    const there = await train(trained, 4, {}, {
+      async score(images, captions) {
+        held.push(backend.memory().bytes);
+        const rewarded = await worker.score(images, captions);
+        held.push(backend.memory().bytes);
+        return rewarded;
+      },
+    });
+    worker.close();
+    assert.deepEqual(there.bytes, here.bytes);
+    assert.ok(held[1] > held[0], `the forward pass has run meanwhile: ${held}`);
+    assert.ok(there.readings.every(({ extra }) => extra!.rewardMs > 0), JSON.stringify(there.readings));
+  });
+
+  it("leaves nothing behind when the reward fails", async () => {
+    const before = [Tensor.live, backend.memory().bytes];
+    const failing: RewardSource = { score: () => Promise.reject(new Error("the reward is out of order")) };
+    await assert.rejects(train(trained, 1, {}, failing), { message: "the reward is out of order" });
+    assert.deepEqual([Tensor.live, backend.memory().bytes], before);
   });
 
   it("refuses a baseline of other samples where there is one", async () => {

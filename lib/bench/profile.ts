@@ -4,7 +4,6 @@
 import type { Backend } from "../backend/backend.ts";
 import type { WebgpuBackend } from "../backend/webgpu.ts";
 import { ObservedBackend } from "./observed_backend.ts";
-import { median } from "./race.ts";
 import { stepTrainer } from "./step.ts";
 import { stepBatch, type StepWork } from "./step_work.ts";
 

@@ -49,19 +49,6 @@ export class CaptionReward {
     return cider(encodeCaptions(references, candidates), this.frequencies).perImage;
   }
 
-  /**
-   * How the reward was computed, in SacreEOS's form: with end tokens (STANDARD), in the frequencies too (wInit).
-   *
-   * @param baseline What a caption's reward is compared with, and the captions drawn for each picture.
-   */
-  signature(
-    { baseline, samples }: { readonly baseline: "greedy" | "samples"; readonly samples: number },
-  ): string {
-    const base = baseline === "samples" ? "average" : "greedy";
-    const metric = `Cider-D[n${MAX_ORDER},s${CIDER_SIGMA.toFixed(1)}]`;
-    return `STANDARD_wInit+${metric}+${base}[nspi${samples}]+1.0.0`;
-  }
-
   /** A picture's captions in words, the end token as the last. */
   #references(image: number): string[][] {
     const { imageStarts } = this.#tokens;
@@ -71,6 +58,20 @@ export class CaptionReward {
       (_, i) => Array.from(this.#tokens.caption(imageStarts[image] + i).subarray(1), (id) => this.#words[id]),
     );
   }
+}
+
+/** How the reward is computed, in SacreEOS's form: with end tokens (STANDARD), in the frequencies too (wInit). */
+export function rewardSignature(
+  { baseline, samples }: {
+    /** What a caption's reward is compared with. */
+    readonly baseline: "greedy" | "samples";
+    /** Captions drawn for each picture. */
+    readonly samples: number;
+  },
+): string {
+  const base = baseline === "samples" ? "average" : "greedy";
+  const metric = `Cider-D[n${MAX_ORDER},s${CIDER_SIGMA.toFixed(1)}]`;
+  return `STANDARD_wInit+${metric}+${base}[nspi${samples}]+1.0.0`;
 }
 
 /** In how many pictures' captions each n-gram occurs; straight from ids, since a training set has millions. */

@@ -12,8 +12,8 @@ import { hash32 } from "../random.ts";
 import { scope } from "../scope.ts";
 import { type Tensor, tensor } from "../tensor.ts";
 import { END, PAD, START } from "../text/vocabulary.ts";
-import type { CaptionReward } from "./caption_reward.ts";
 import { CollapseGuard } from "./collapse.ts";
+import type { RewardSource } from "./reward_source.ts";
 import type { Reading, Trainer } from "./trainer.ts";
 
 /** What a caption's reward is compared with: the greedy caption's, or the mean of the picture's other samples'. */
@@ -37,8 +37,6 @@ interface Rewrite {
   /** Words read and to predict [T, N]. */
   readonly inputs: Uint32Array;
   readonly targets: Uint32Array;
-  /** Each caption's advantage at each of its words [T, N]. */
-  readonly weights: Float32Array;
   readonly shape: readonly [T: number, N: number];
 }
 
@@ -47,18 +45,18 @@ interface Rewrite {
  *
  * The loss is −Σ advantage · log p(word) over all drawn words, divided by their number. Batch norm uses its running
  * statistics and there is no dropout, so that the gradient is that of the very policy that drew. The reward is computed
- * on the host between two pieces of device work; `rewardMs` says what that costs.
+ * while the device reads the drawn words; `rewardMs` says what it took, `rewardWaitMs` how long the step waited for it.
  */
 export class SelfCritical {
   readonly guard: CollapseGuard = new CollapseGuard();
   readonly #trainer: Trainer;
-  readonly #reward: CaptionReward;
+  readonly #reward: RewardSource;
   readonly #options: SelfCriticalOptions;
   /** Numbers of the unread steps that the host knows. */
   #notes: { readonly crossEntropy: number; readonly extra: Readonly<Record<string, number>> }[] = [];
 
   /** @throws {RangeError} If there are too few samples for the baseline. */
-  constructor(trainer: Trainer, reward: CaptionReward, options: SelfCriticalOptions) {
+  constructor(trainer: Trainer, reward: RewardSource, options: SelfCriticalOptions) {
     const { samples, baseline } = options;
     const least = baseline === "samples" ? 2 : 1;
     if (!(Number.isInteger(samples) && samples >= least)) {
@@ -85,39 +83,45 @@ export class SelfCritical {
     const { samples, words } = this.#options;
     const { drawn, greedy } = await this.#draw(pixels, images.length);
     const captions = drawn.flat();
-
-    const started = performance.now();
     const both = [...captions, ...greedy];
     const places = Array.from(
       both,
       (_, n) => n < captions.length ? images[Math.floor(n / samples)] : images[n - captions.length],
     );
-    const rewards = this.#reward.score(places, both.map(({ ids }) => ids));
-    const baselines = baselinesOf(rewards, { captions: captions.length, samples });
-    const rewardMs = performance.now() - started;
+    const scoring = this.#reward.score(places, both.map(({ ids }) => ids));
 
-    const rewrite = rewriteOf(captions, baselines.map((baseline, n) => rewards[n] - baseline));
-    scope(() => {
-      const { backend } = model;
-      const { shape } = rewrite;
-      const bytes = uploadPixels(backend, pixels);
-      const upload = (data: Uint32Array, label: string) =>
-        tensor(backend, data, { shape, type: "u32", label });
-      const [inputs, targets] = [upload(rewrite.inputs, "inputs"), upload(rewrite.targets, "targets")];
-      const weights = tensor(backend, rewrite.weights, { shape, label: "advantages" });
+    // The device reads the drawn words while they are scored: of the loss only the weights wait.
+    const rewrite = rewriteOf(captions);
+    const { shape } = rewrite;
+    const upload = (data: Uint32Array, label: string) =>
+      tensor(model.backend, data, { shape, type: "u32", label });
+    const pending = this.#trainer.begin(() => {
+      const bytes = uploadPixels(model.backend, pixels);
       const rows = Array.from(captions, (_, n) => Math.floor(n / samples));
-      const image = tensor(backend, rows, { type: "u32", label: "image of caption" });
-      this.#trainer.update(() => {
-        const features = model.encode(bytes, { batch: images.length, training: false });
-        const logits = predictRows(model, features, { image, inputs });
-        const loss = weightedCrossEntropy(logits, { targets, weights, ignored: PAD });
-        return { loss, crossEntropy: loss };
-      });
+      const image = tensor(model.backend, rows, { type: "u32", label: "image of caption" });
+      const features = model.encode(bytes, { batch: images.length, training: false });
+      return predictRows(model, features, { image, inputs: upload(rewrite.inputs, "inputs") });
+    });
+    const started = performance.now();
+    const { scores: rewards, ms: rewardMs } = await scoring.catch((error) => {
+      pending.dispose();
+      throw error;
+    });
+    const rewardWaitMs = performance.now() - started;
+    const baselines = baselinesOf(rewards, { captions: captions.length, samples });
+    const advantages = baselines.map((baseline, n) => rewards[n] - baseline);
+    pending.finish((logits) => {
+      const targets = upload(rewrite.targets, "targets");
+      const each = weightsOf(captions, advantages, shape);
+      const weights = tensor(model.backend, each, { shape, label: "advantages" });
+      const loss = weightedCrossEntropy(logits, { targets, weights, ignored: PAD });
+      return { loss, crossEntropy: loss };
     });
 
     const mean = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => a + b, 0) / values.length;
     const logs = captions.flatMap(({ logProbabilities }) => logProbabilities);
-    const extra: Record<string, number> = { reward: mean(rewards.subarray(0, captions.length)), rewardMs };
+    const reward = mean(rewards.subarray(0, captions.length));
+    const extra: Record<string, number> = { reward, rewardMs, rewardWaitMs };
     if (greedy.length > 0) extra.greedyReward = mean(rewards.subarray(captions.length));
     this.#notes.push({ crossEntropy: -mean(logs), extra });
     const spell = (ids: ArrayLike<number>) => Array.from(ids).filter((id) => id > END).map((id) => words[id]);
@@ -173,21 +177,30 @@ export function baselinesOf(
   });
 }
 
-/** Captions as a decoder reads them, with each one's advantage at its words. */
-function rewriteOf(captions: readonly Caption[], advantages: Float64Array): Rewrite {
+/** Captions as a decoder reads them. */
+function rewriteOf(captions: readonly Caption[]): Rewrite {
   const N = captions.length;
   const T = captions.reduce((longest, { ids }) => Math.max(longest, ids.length), 0);
   const inputs = new Uint32Array(T * N);
   const targets = new Uint32Array(T * N);
-  const weights = new Float32Array(T * N);
   captions.forEach(({ ids }, n) => {
     ids.forEach((id, t) => {
       inputs[t * N + n] = t === 0 ? START : ids[t - 1];
       targets[t * N + n] = id;
-      weights[t * N + n] = advantages[n];
     });
   });
-  return { inputs, targets, weights, shape: [T, N] };
+  return { inputs, targets, shape: [T, N] };
+}
+
+/** Each caption's advantage at each of its words [T, N], 0 behind its end. */
+function weightsOf(
+  captions: readonly Caption[],
+  advantages: Float64Array,
+  [T, N]: Rewrite["shape"],
+): Float32Array {
+  const weights = new Float32Array(T * N);
+  captions.forEach(({ ids }, n) => ids.forEach((_, t) => weights[t * N + n] = advantages[n]));
+  return weights;
 }
 
 /**

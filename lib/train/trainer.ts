@@ -1,6 +1,6 @@
 // This module is browser compatible.
 import { copyKernel } from "../../kernels/elementwise.ts";
-import { valueAndGrad } from "../autograd.ts";
+import { Forward } from "../autograd.ts";
 import type { CaptionModel } from "../models/caption_model.ts";
 import { type HostBatch, uploadBatch } from "../models/device_batch.ts";
 import { Adam } from "../optim/adam.ts";
@@ -32,6 +32,20 @@ export interface Reading {
   readonly learningRate: number;
   /** Further numbers of this step, by name, where the way of training has some. */
   readonly extra?: Readonly<Record<string, number>>;
+}
+
+/** What a step minimises, and what it reports as cross entropy; shape [] each. */
+export interface StepLoss {
+  readonly loss: Tensor;
+  readonly crossEntropy: Tensor;
+}
+
+/** A step whose loss is yet to come. End it one way or the other. */
+export interface PendingStep<S> {
+  /** Makes the loss, walks back, and moves the model. */
+  finish(fn: (value: S) => StepLoss): void;
+  /** Ends it without moving anything. */
+  dispose(): void;
 }
 
 /** Numbers a step leaves in the ring. */
@@ -90,14 +104,33 @@ export class Trainer {
    * @param fn Runs the model forwards and returns what is minimised, and what is reported as cross entropy.
    * @throws {RangeError} If the ring is full.
    */
-  update(fn: () => { readonly loss: Tensor; readonly crossEntropy: Tensor }): void {
+  update(fn: () => StepLoss): void {
+    this.begin(() => undefined).finish(fn);
+  }
+
+  /**
+   * A step in two parts, for a loss that waits for something: the device works on the first meanwhile.
+   *
+   * @param fn The part of the forward pass that need not wait. What it returns is handed to the second part.
+   * @throws {RangeError} If the ring is full.
+   */
+  begin<S>(fn: () => S): PendingStep<S> {
     if (this.#unread === this.#capacity) {
       throw new RangeError(`Cannot take a step: ${this.#capacity} losses are unread, call readings()`);
     }
+    const forward = new Forward(this.adam.parameters, fn);
+    this.model.backend.flush();
+    return {
+      finish: (end) => this.#finish(forward, end),
+      dispose: () => forward.dispose(),
+    };
+  }
+
+  #finish<S>(forward: Forward<S>, fn: (value: S) => StepLoss): void {
     const { backend } = this.model;
     scope(() => {
-      const { value, grads } = valueAndGrad(this.adam.parameters, () => {
-        const { loss, crossEntropy } = fn();
+      const { value, grads } = forward.finish((first) => {
+        const { loss, crossEntropy } = fn(first);
         return { loss, crossEntropy };
       });
       const { clipNorm } = this.#recipe;
