@@ -89,6 +89,7 @@ async function main(): Promise<void> {
   const dataset = await openFound(found, {
     ...options,
     preprocessing: { ...DEFAULT_PREPROCESSING, size, resize, shortSide },
+    verify: true,
     onWait: () => bar.log("another process is packing these photos, waiting for it"),
     onProgress: (done, _total, bad) => bar.update(done, bad > 0 ? `${count(bad)} bad` : undefined),
   }).finally(() => bar.done());
@@ -126,7 +127,10 @@ async function main(): Promise<void> {
     );
   }
   console.log(
-    `photos: ${count(shardReport.added)} packed now, ${count(shardReport.kept)} before, in ${dataset.shards}`,
+    `photos: ${count(shardReport.added)} packed now, ${
+      count(shardReport.kept)
+    } before, in ${dataset.shards}` +
+      (shardReport.damaged > 0 ? `; ${count(shardReport.damaged)} were damaged and are mended` : ""),
   );
   console.log(`wrote ${data}/vocabulary.json`);
 }

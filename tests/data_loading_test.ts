@@ -51,7 +51,7 @@ describe("packed pictures", () => {
   it("are decoded once, and read back from memory and from the file", async () => {
     const pool = fakePool();
     const first = await prepareShards(folder, files(5), { preprocessing, pool });
-    assert.deepEqual(first, { added: 5, kept: 0, bad: [] });
+    assert.deepEqual(first, { added: 5, kept: 0, bad: [], damaged: 0 });
     const again = await prepareShards(folder, files(6), { preprocessing, pool });
     assert.deepEqual([again.added, again.kept, pool.loads.length], [1, 5, 6]);
     for (const memoryBytes of [1e6, 0]) {
@@ -69,7 +69,9 @@ describe("packed pictures", () => {
 
   it("go on after an abort, and after a crash at any byte", async () => {
     const controller = new AbortController();
-    const onProgress = (done: number) => done === 3 && controller.abort(new Error("stop"));
+    const onProgress = (done: number) => {
+      if (done === 3) controller.abort(new Error("stop"));
+    };
     const run = prepareShards(folder, files(20), {
       preprocessing,
       pool: fakePool(),
@@ -130,7 +132,7 @@ describe("packed pictures", () => {
     await waits;
     assert.deepEqual(pool.loads, []);
     other.close(); // as when that process ends
-    assert.deepEqual(await second, { added: 1, kept: 1, bad: [] });
+    assert.deepEqual(await second, { added: 1, kept: 1, bad: [], damaged: 0 });
   });
 
   it("need no writing where all are packed", async () => {
@@ -143,6 +145,26 @@ describe("packed pictures", () => {
       "pixels.u8",
     ]);
     assert.deepEqual((await Deno.stat(`${folder}/index.jsonl`)).mtime, before.mtime);
+  });
+
+  it("find a flipped byte when they are read, and mend it when asked to verify", async () => {
+    await prepareShards(folder, files(3), { preprocessing, pool: fakePool() });
+    const pixels = await Deno.readFile(`${folder}/pixels.u8`);
+    pixels[2 * 12 + 5] ^= 1;
+    await Deno.writeFile(`${folder}/pixels.u8`, pixels);
+    for (const memoryBytes of [1e6, 0]) {
+      using shards = await openShards(folder, { memoryBytes });
+      assert.equal(shards.pixels([0, 1]).length, 24);
+      assert.throws(() => shards.pixels([1, 2]), {
+        message: /pixels of 2.jpg .* run `deno task prepare` to mend/,
+      });
+    }
+    const pool = fakePool();
+    assert.equal((await prepareShards(folder, files(3), { preprocessing, pool })).added, 0);
+    const report = await prepareShards(folder, files(3), { preprocessing, pool, verify: true });
+    assert.deepEqual(report, { added: 1, kept: 2, bad: [], damaged: 1 });
+    assert.deepEqual(pool.loads, ["2"]);
+    assert.deepEqual(await firstBytes(3, 0), [0, 1, 2]);
   });
 
   it("say what to do where there are none", async () => {

@@ -12,7 +12,7 @@ import { buildDataset, type Dataset, type DatasetOptions } from "../data/dataset
 import type { Preprocessing } from "../image/preprocess.ts";
 import { type FoundCaptions, readCaptions } from "./caption_reader.ts";
 import { findPictures, type FoundPictures } from "./picture_finder.ts";
-import { geometryOf } from "./shard_index.ts";
+import { geometryOf } from "./shard_format.ts";
 import { openShards, prepareShards, type ShardOptions, type ShardReport } from "./shards.ts";
 
 export { readCaptions } from "./caption_reader.ts";

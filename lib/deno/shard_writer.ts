@@ -1,17 +1,9 @@
 // This module runs in Deno only.
-/** Writes packed pictures so that an interruption at any moment leaves what can be gone on from. See `shards.ts`. */
+/** Writes shards so that an interruption at any moment leaves what can be gone on from. See `shards.ts`. */
 
-import type { Preprocessing } from "../image/preprocess.ts";
-import {
-  entryLine,
-  geometryOf,
-  headerLine,
-  INDEX_FILE,
-  type IndexEntry,
-  PIXELS_FILE,
-  recordBytes,
-  type ShardIndex,
-} from "./shard_index.ts";
+import { crc32 } from "node:zlib";
+import type { ShardFormat } from "./shard_format.ts";
+import { entryLine, headerLine, INDEX_FILE, type ShardIndex } from "./shard_index.ts";
 import { removeIfThere, writeAll } from "./write_file.ts";
 
 const FLUSH_BYTES = 16 << 20; // an interruption loses at most this much
@@ -31,7 +23,7 @@ export interface PictureFile {
 /** Appends records and then their lines, in this order also on the disk. */
 export class ShardWriter {
   readonly #dir: string;
-  readonly #pixels: Deno.FsFile;
+  readonly #data: Deno.FsFile;
   readonly #index: Deno.FsFile;
   #failed = false;
   #records: Uint8Array[] = [];
@@ -39,39 +31,37 @@ export class ShardWriter {
   #waitingBytes = 0;
   #flushedAt = performance.now();
 
-  private constructor(dir: string, pixels: Deno.FsFile, index: Deno.FsFile) {
+  private constructor(dir: string, data: Deno.FsFile, index: Deno.FsFile) {
     this.#dir = dir;
-    this.#pixels = pixels;
+    this.#data = data;
     this.#index = index;
   }
 
   /** Opens both files and cuts off what an interrupted run left half done. */
-  static async open(
+  static async open<Origin>(
     dir: string,
-    preprocessing: Preprocessing,
-    known: ShardIndex | undefined,
+    format: ShardFormat<Origin>,
+    { origin, known }: { readonly origin: Origin; readonly known: ShardIndex<Origin> | undefined },
   ): Promise<ShardWriter> {
-    const geometry = geometryOf(preprocessing);
+    const fileName = format.fileName(origin);
     if (!known) {
-      await removeIfThere(`${dir}/${INDEX_FILE}`); // the index first: pixels without it mean nothing
-      await removeIfThere(`${dir}/${PIXELS_FILE}`); // removed, not emptied: a reader may have it open
+      await removeIfThere(`${dir}/${INDEX_FILE}`); // the index first: records without it mean nothing
+      await removeIfThere(`${dir}/${fileName}`); // removed, not emptied: a reader may have it open
     }
     const open = (name: string) => Deno.open(`${dir}/${name}`, { create: true, write: true });
-    const writer = new ShardWriter(dir, await open(PIXELS_FILE), await open(INDEX_FILE));
-    await writer.#pixels.truncate((known?.records ?? 0) * recordBytes(geometry));
+    const writer = new ShardWriter(dir, await open(fileName), await open(INDEX_FILE));
+    await writer.#data.truncate((known?.records ?? 0) * format.recordBytes(origin));
     await writer.#index.truncate(known?.validBytes ?? 0);
-    await writer.#pixels.seek(0, Deno.SeekMode.End);
+    await writer.#data.seek(0, Deno.SeekMode.End);
     await writer.#index.seek(0, Deno.SeekMode.End);
-    if (!known) await writeAll(writer.#index, new TextEncoder().encode(headerLine(geometry)));
+    if (!known) await writeAll(writer.#index, new TextEncoder().encode(headerLine(format, origin)));
     return writer;
   }
 
-  /** @param result Pixels, or why there are none. */
-  async add({ name, bytes, modified }: PictureFile, result: Uint8Array | string): Promise<void> {
-    const entry: IndexEntry = { bytes, modified };
-    if (typeof result === "string") this.#lines.push(entryLine(name, { ...entry, error: result }));
-    else {
-      this.#lines.push(entryLine(name, entry));
+  /** @param result The picture's record, or why there is none. */
+  async add(picture: PictureFile, result: Uint8Array | string): Promise<void> {
+    this.#lines.push(entryLine(picture, typeof result === "string" ? result : crc32(result)));
+    if (typeof result !== "string") {
       this.#records.push(result);
       this.#waitingBytes += result.length;
     }
@@ -89,23 +79,21 @@ export class ShardWriter {
     this.#flushedAt = performance.now();
     if (this.#failed) return;
     try {
-      for (const record of records) await writeAll(this.#pixels, record);
-      await this.#pixels.syncData();
+      for (const record of records) await writeAll(this.#data, record);
+      await this.#data.syncData();
       await writeAll(this.#index, new TextEncoder().encode(lines.join("")));
     } catch (error) {
       this.#failed = true;
       const reason = error instanceof Error ? error.message : String(error);
       throw new Error(
-        `Cannot pack pictures into ${this.#dir}: ${reason}, the same command goes on from here`,
-        {
-          cause: error,
-        },
+        `Cannot write records into ${this.#dir}: ${reason}, the same command goes on from here`,
+        { cause: error },
       );
     }
   }
 
   [Symbol.dispose](): void {
-    this.#pixels.close();
+    this.#data.close();
     this.#index.close();
   }
 }
