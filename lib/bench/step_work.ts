@@ -62,7 +62,9 @@ export function benchPixels(count: number, size: number): Uint8Array {
 }
 
 /** A batch with captions of equal length. */
-export function stepBatch({ batch, size, ids, words }: StepWork): HostBatch {
+export function stepBatch(
+  { batch, size, ids, words }: StepWork,
+): HostBatch & { readonly pixels: Uint8Array } {
   const captions = Uint32Array.from({ length: batch * ids }, (_, i) => {
     const column = i % ids;
     return column === 0 ? START : column === ids - 1 ? END : 4 + (i * 31) % (words - 4);

@@ -34,8 +34,8 @@ export interface BatchOptions {
   readonly window?: number;
 }
 
-/** One step's pictures and captions. B rows, L ids in the longest caption. */
-export interface Batch {
+/** One step's captions, and which pictures they are of. B rows, L ids in the longest caption. */
+export interface WordBatch {
   /** Where this batch stands: the cursor that gives it again. */
   readonly epoch: number;
   readonly step: number;
@@ -43,14 +43,25 @@ export interface Batch {
   readonly imageIds: readonly number[];
   /** Numbers of the pictures in their split [B]. */
   readonly images: Uint32Array;
-  /** Bytes [B, size, size, 3]. The buffer beneath is a multiple of 4 bytes long, to be uploaded as u32. */
-  readonly pixels: Uint8Array;
   /** Token ids [B, L]: start, words, end, then padding (0). */
   readonly captions: Uint32Array;
   /** Ids of each caption, start and end included [B]. */
   readonly lengths: Uint32Array;
   /** L. */
   readonly columns: number;
+}
+
+/** One step's captions and pictures. */
+export interface Batch extends WordBatch {
+  /** Bytes [B, size, size, 3]. The buffer beneath is a multiple of 4 bytes long, to be uploaded as u32. */
+  readonly pixels: Uint8Array;
+}
+
+/** Batches without end from a cursor on; reading them may take waiting. */
+export interface BatchSequence<B extends WordBatch> {
+  /** Batches in an epoch. */
+  readonly stepsPerEpoch: number;
+  from(start: Cursor): Iterator<B, never> | AsyncIterator<B, never>;
 }
 
 /** Where to go on: the next batch is number `step` (from 0) of epoch `epoch` (from 0). */
@@ -60,7 +71,7 @@ export interface Cursor {
 }
 
 /** Makes any batch of any epoch; nothing is remembered between calls but the last epoch's order. */
-export class BatchLoader {
+export class BatchLoader implements BatchSequence<Batch> {
   /** Batches in an epoch. */
   readonly stepsPerEpoch: number;
   readonly #source: BatchSource;
@@ -80,7 +91,13 @@ export class BatchLoader {
    *
    * @throws {RangeError} If the epoch has no such step.
    */
-  batch({ epoch, step }: Cursor): Batch {
+  batch(cursor: Cursor): Batch {
+    const words = this.words(cursor);
+    return { ...words, pixels: this.#pixels(words.images) };
+  }
+
+  /** The same without pixels: who makes of them what it needs itself asks for this. */
+  words({ epoch, step }: Cursor): WordBatch {
     const { tokens, imageIds } = this.#source;
     const order = this.#orderOf(epoch);
     if (!(Number.isInteger(step) && step >= 0 && step < this.stepsPerEpoch)) {
@@ -95,7 +112,6 @@ export class BatchLoader {
       step,
       images,
       imageIds: Array.from(images, (i) => imageIds[i]),
-      pixels: this.#pixels(images),
       ...padCaptions(tokens, captions),
     };
   }

@@ -111,10 +111,10 @@ function wordsOf({ captions, columns }: Batch): number {
 
 /** Runs a batch with teacher forcing. */
 function logitsOf(model: CaptionModel, batch: Batch) {
-  const { pixels, inputs, targets, rows } = uploadBatch(model.backend, batch);
-  const features = model.encode(pixels, { batch: rows, training: false });
-  const { hidden } = model.decoder.read(inputs, model.decoder.begin(features));
-  return { logits: model.decoder.predict(hidden), targets };
+  const onDevice = uploadBatch(model.backend, batch);
+  const features = model.features(onDevice, { training: false });
+  const { hidden } = model.decoder.read(onDevice.inputs, model.decoder.begin(features));
+  return { logits: model.decoder.predict(hidden), targets: onDevice.targets };
 }
 
 /** Nats of a batch at each temperature. */

@@ -8,6 +8,7 @@ import {
   dropout,
   mean,
   normaliseImages,
+  reshape,
   scale,
   square,
 } from "../ops/mod.ts";
@@ -93,9 +94,21 @@ export class CaptionModel {
     return this.encoder.encode(images, { training });
   }
 
+  /**
+   * Features of a batch's pictures: those that it carries, or what the encoder makes of its pixels.
+   *
+   * @returns [B, P, D].
+   * @throws {RangeError} If it carries features of another encoder.
+   */
+  features(batch: DeviceBatch, { training }: { readonly training: boolean }): Tensor {
+    if (batch.pixels) return this.encode(batch.pixels, { batch: batch.rows, training });
+    const { positions, channels } = this.encoder;
+    return reshape(batch.features, [batch.rows, positions, channels]);
+  }
+
   /** The loss of a batch with teacher forcing: each step reads the true word and predicts the next. */
   loss(batch: DeviceBatch, { training, alphaC = 1, dropoutSeed }: LossOptions): Loss {
-    const features = this.encode(batch.pixels, { batch: batch.rows, training });
+    const features = this.features(batch, { training });
     const { hidden, alphas } = this.decoder.read(batch.inputs, this.decoder.begin(features));
     const rate = training ? this.config.dropout : 0;
     if (rate > 0 && dropoutSeed === undefined) {

@@ -2,10 +2,21 @@
 import type { Backend } from "../backend/backend.ts";
 import { type Tensor, tensor } from "../tensor.ts";
 
-/** A batch on the host: what {@linkcode uploadBatch} needs of it. */
-export interface HostBatch {
-  /** Bytes [B, size, size, 3]; the buffer beneath is a multiple of 4 bytes long. */
-  readonly pixels: Uint8Array;
+/** A batch's pictures on the host: their pixels, or the features that a frozen encoder made of them before. */
+export type HostPictures =
+  | {
+    /** Bytes [B, size, size, 3]; the buffer beneath is a multiple of 4 bytes long. */
+    readonly pixels: Uint8Array;
+    readonly features?: undefined;
+  }
+  | {
+    /** [B, P, D]. */
+    readonly features: Float32Array;
+    readonly pixels?: undefined;
+  };
+
+/** A batch's captions on the host. */
+export interface HostWords {
   /** Token ids [B, L]: start, words, end, then padding. */
   readonly captions: ArrayLike<number>;
   /** L. */
@@ -14,17 +25,31 @@ export interface HostBatch {
   readonly lengths: ArrayLike<number>;
 }
 
+/** A batch on the host: what {@linkcode uploadBatch} needs of it. */
+export type HostBatch = HostWords & HostPictures;
+
+/** A batch's pictures on the device. */
+export type DevicePictures =
+  | {
+    /** Packed bytes, u32. */
+    readonly pixels: Tensor;
+    readonly features?: undefined;
+  }
+  | {
+    /** The numbers of [B, P, D]. */
+    readonly features: Tensor;
+    readonly pixels?: undefined;
+  };
+
 /** A batch on the device, time first. T = longest caption - 1. */
-export interface DeviceBatch {
+export type DeviceBatch = DevicePictures & {
   /** B. */
   readonly rows: number;
-  /** Packed bytes, u32. */
-  readonly pixels: Tensor;
   /** Words read [T, B], u32. */
   readonly inputs: Tensor;
   /** Words to predict [T, B], u32; padding behind a caption's end. */
   readonly targets: Tensor;
-}
+};
 
 /** Copies a batch to the device. */
 export function uploadBatch(backend: Backend, batch: HostBatch): DeviceBatch {
@@ -42,10 +67,15 @@ export function uploadBatch(backend: Backend, batch: HostBatch): DeviceBatch {
   const shape = [T, B];
   return {
     rows: B,
-    pixels: uploadPixels(backend, batch.pixels),
+    ...uploadPictures(backend, batch),
     inputs: tensor(backend, inputs, { shape, type: "u32", label: "inputs" }),
     targets: tensor(backend, targets, { shape, type: "u32", label: "targets" }),
   };
+}
+
+function uploadPictures(backend: Backend, { pixels, features }: HostPictures): DevicePictures {
+  if (pixels) return { pixels: uploadPixels(backend, pixels) };
+  return { features: tensor(backend, features, { label: "features" }) };
 }
 
 /** Copies bytes to the device, four to a u32, little-endian. */

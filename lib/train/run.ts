@@ -1,19 +1,19 @@
 // This module is browser compatible.
 /** The loop of a training run, without disk or console: what to do at which step. */
 
-import type { Batch, BatchLoader } from "../data/batches.ts";
+import type { Batch, BatchSequence, WordBatch } from "../data/batches.ts";
 import type { Reading } from "./trainer.ts";
 
 /** Steps with a loss that is not finite, in a row, after which a run stops. */
 const MOST_BAD_STEPS = 3;
 
 /** What takes the steps of a run: a Trainer, or another way of training around one. */
-export interface Steps {
+export interface Steps<B extends WordBatch = Batch> {
   /** Steps taken so far. */
   readonly steps: number;
   /** Steps that have not been read. */
   readonly unread: number;
-  step(batch: Batch): void | Promise<void>;
+  step(batch: B): void | Promise<void>;
   readings(): Promise<Reading[]>;
 }
 
@@ -60,9 +60,9 @@ export interface RunEnd {
  * @throws {RangeError} After three steps in a row whose loss was not finite, or at the end if the last was not: with
  * the step, the image ids and the last checkpoint.
  */
-export async function runTraining(
-  trainer: Steps,
-  loader: BatchLoader,
+export async function runTraining<B extends WordBatch>(
+  trainer: Steps<NoInfer<B>>,
+  loader: BatchSequence<B>,
   options: RunOptions & { readonly hooks: RunHooks },
 ): Promise<RunEnd> {
   const { steps, logEvery, validateEvery, checkpointDue, hooks } = options;
@@ -97,7 +97,7 @@ export async function runTraining(
       unsaved = false;
     }
     if (stop) return { step, complete: last && !owed };
-    const batch = batches.next().value;
+    const batch = (await batches.next()).value;
     watch.expect(step + 1, batch);
     await trainer.step(batch);
     owed = validationDue(step + 1);
@@ -126,7 +126,7 @@ class LossWatch {
     if (path) this.#checkpoint = `${path} of step ${step}`;
   }
 
-  expect(step: number, batch: Batch): void {
+  expect(step: number, batch: WordBatch): void {
     this.#images.set(step, batch.imageIds);
   }
 

@@ -115,7 +115,7 @@ async function verifyFirstStep(backend: Backend, golden: TrainingGolden, tensors
   const gradients = new WorstError();
   const { trained } = model.parameters;
   const batch = scope(() => uploadBatch(backend, batchOf(tensors.batches, 0)));
-  const features = scope(() => model.encode(batch.pixels, { batch: batch.rows, training: true }));
+  const features = scope(() => model.features(batch, { training: true }));
   model.dispose(); // the encoder has updated its statistics: the gradients start again from the golden's
   const fresh = goldenModel(backend, golden.decoder, {
     words: golden.vocabulary,
