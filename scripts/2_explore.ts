@@ -5,7 +5,7 @@
  * shortest one, and the most frequent words.
  *
  *     deno task explore
- *     deno run --allow-read --allow-env scripts/2_explore.ts --annotations my/captions.csv
+ *     deno run --allow-read scripts/2_explore.ts --annotations my/captions.csv
  *
  * Reads data/annotations, writes nothing, takes about two seconds for 200,000 captions.
  */
