@@ -22,6 +22,16 @@ import type { Encoder } from "./encoder.ts";
 import { showTellDecoder } from "./show_tell.ts";
 import { tinyEncoder } from "./tiny.ts";
 
+/** What a batch is a part of: rows of a global batch that several devices, or several passes, share. */
+export interface WholeBatch {
+  /** Words to predict in the whole, padding excluded. */
+  readonly words: number;
+  /** Pictures with a caption in the whole: its rows. */
+  readonly pictures: number;
+  /** Which of the whole's rows the part begins with. */
+  readonly firstRow: number;
+}
+
 /** How {@linkcode CaptionModel.loss} runs. */
 export interface LossOptions {
   /** Batch statistics and dropout; otherwise running statistics and none. */
@@ -30,11 +40,16 @@ export interface LossOptions {
   readonly alphaC?: number;
   /** A u32 that names the dropout mask, from the run's seed and the step. Needed where the config has dropout. */
   readonly dropoutSeed?: number;
+  /**
+   * Where the batch is a part: every number is then the part's share, so that losses and gradients of the parts add up
+   * to those of the whole, with the whole's dropout mask. Default: it is the whole.
+   */
+  readonly whole?: WholeBatch;
 }
 
 /** What {@linkcode CaptionModel.loss} returns. */
 export interface Loss {
-  /** What is minimised: cross entropy + alphaC · attention term, shape []. */
+  /** What is minimised: cross entropy + alphaC · attention term, shape []; of a part its share, as below. */
   readonly loss: Tensor;
   /** Nats per word, shape []. */
   readonly crossEntropy: Tensor;
@@ -107,18 +122,21 @@ export class CaptionModel {
   }
 
   /** The loss of a batch with teacher forcing: each step reads the true word and predicts the next. */
-  loss(batch: DeviceBatch, { training, alphaC = 1, dropoutSeed }: LossOptions): Loss {
+  loss(batch: DeviceBatch, { training, alphaC = 1, dropoutSeed, whole }: LossOptions): Loss {
     const features = this.features(batch, { training });
     const { hidden, alphas } = this.decoder.read(batch.inputs, this.decoder.begin(features));
     const rate = training ? this.config.dropout : 0;
     if (rate > 0 && dropoutSeed === undefined) {
       throw new TypeError("Cannot train with dropout: dropoutSeed is missing, it names the mask");
     }
-    const kept = rate > 0 ? dropout(hidden, { rate, seed: dropoutSeed! }) : hidden;
+    const rows = whole && { rows: whole.pictures, first: whole.firstRow };
+    const kept = rate > 0 ? dropout(hidden, { rate, seed: dropoutSeed!, whole: rows }) : hidden;
     const logits = this.decoder.predict(kept);
-    const entropy = crossEntropy(logits, batch.targets, { ignored: PAD });
+    const share = (x: Tensor, part: number, all = part) => part === all ? x : scale(x, part / all);
+    const entropy = share(crossEntropy(logits, batch.targets, { ignored: PAD }), batch.words, whole?.words);
     if (!alphas) return { loss: entropy, crossEntropy: entropy, logits };
-    const attentionTerm = mean(square(attentionCoverage(alphas, batch.targets, { ignored: PAD })));
+    const coverage = attentionCoverage(alphas, batch.targets, { ignored: PAD });
+    const attentionTerm = share(mean(square(coverage)), batch.rows, whole?.pictures);
     const loss = alphaC === 0 ? entropy : add(entropy, scale(attentionTerm, alphaC));
     return { loss, crossEntropy: entropy, attentionTerm, logits, alphas };
   }

@@ -49,6 +49,8 @@ export type DeviceBatch = DevicePictures & {
   readonly inputs: Tensor;
   /** Words to predict [T, B], u32; padding behind a caption's end. */
   readonly targets: Tensor;
+  /** Words to predict, padding excluded. */
+  readonly words: number;
 };
 
 /** Copies a batch to the device. */
@@ -58,7 +60,9 @@ export function uploadBatch(backend: Backend, batch: HostBatch): DeviceBatch {
   const T = columns - 1;
   const inputs = new Uint32Array(T * B);
   const targets = new Uint32Array(T * B);
+  let words = 0;
   for (let b = 0; b < B; b++) {
+    words += lengths[b] - 1; // every id but the start token is predicted
     for (let t = 0; t < T; t++) {
       inputs[t * B + b] = captions[b * columns + t];
       targets[t * B + b] = captions[b * columns + t + 1];
@@ -70,6 +74,7 @@ export function uploadBatch(backend: Backend, batch: HostBatch): DeviceBatch {
     ...uploadPictures(backend, batch),
     inputs: tensor(backend, inputs, { shape, type: "u32", label: "inputs" }),
     targets: tensor(backend, targets, { shape, type: "u32", label: "targets" }),
+    words,
   };
 }
 

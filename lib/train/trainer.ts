@@ -1,12 +1,15 @@
 // This module is browser compatible.
 import { copyKernel } from "../../kernels/elementwise.ts";
 import { Forward } from "../autograd.ts";
+import { cutRows } from "../data/parts.ts";
+import { cutBatch } from "../models/batch_parts.ts";
 import type { CaptionModel } from "../models/caption_model.ts";
 import { type HostBatch, uploadBatch } from "../models/device_batch.ts";
 import { Adam } from "../optim/adam.ts";
 import { hash32 } from "../random.ts";
 import { scope } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
+import { type StepLoss, type StepSum, sumOfPasses } from "./passes.ts";
 import { learningRateAt, type Schedule } from "./schedule.ts";
 
 /** How a model is trained. */
@@ -34,18 +37,23 @@ export interface Reading {
   readonly extra?: Readonly<Record<string, number>>;
 }
 
-/** What a step minimises, and what it reports as cross entropy; shape [] each. */
-export interface StepLoss {
-  readonly loss: Tensor;
-  readonly crossEntropy: Tensor;
-}
-
 /** A step whose loss is yet to come. End it one way or the other. */
 export interface PendingStep<S> {
   /** Makes the loss, walks back, and moves the model. */
   finish(fn: (value: S) => StepLoss): void;
   /** Ends it without moving anything. */
   dispose(): void;
+}
+
+/** Options of a {@linkcode Trainer}. */
+export interface TrainerOptions {
+  /** Most steps between two calls of {@linkcode Trainer.readings}. Default 64. */
+  readonly capacity?: number;
+  /**
+   * Passes in which a step goes through its batch, a part in each: the same gradient in less memory. Batch norm in
+   * training sees only the part, as in PyTorch. Default 1.
+   */
+  readonly accumulate?: number;
 }
 
 /** Numbers a step leaves in the ring. */
@@ -63,14 +71,15 @@ export class Trainer {
   /** [capacity, 3]: loss, cross entropy, norm of each step since the last reading. */
   readonly #ring: Tensor;
   readonly #capacity: number;
+  readonly #accumulate: number;
   #unread = 0;
 
-  /** @param capacity Most steps between two calls of {@linkcode Trainer.readings}. Default 64. */
-  constructor(model: CaptionModel, recipe: Recipe, { capacity = 64 }: { readonly capacity?: number } = {}) {
+  constructor(model: CaptionModel, recipe: Recipe, { capacity = 64, accumulate = 1 }: TrainerOptions = {}) {
     this.model = model;
     this.adam = new Adam(model.parameters.trained.map(({ tensor }) => tensor));
     this.#recipe = recipe;
     this.#capacity = capacity;
+    this.#accumulate = accumulate;
     this.#ring = new Tensor(model.backend, [capacity, SLOT], { label: "loss ring" });
   }
 
@@ -90,12 +99,15 @@ export class Trainer {
    * @throws {RangeError} If the ring is full.
    */
   step(batch: HostBatch): void {
+    this.#refuseFullRing();
     const { alphaC, seed } = this.#recipe;
-    scope(() => {
-      const onDevice = uploadBatch(this.model.backend, batch);
-      const dropoutSeed = hash32(seed, this.steps);
-      this.update(() => this.model.loss(onDevice, { training: true, alphaC, dropoutSeed }));
+    const dropoutSeed = hash32(seed, this.steps);
+    const parts = cutBatch(batch, cutRows(batch.lengths.length, { passes: this.#accumulate }));
+    const passes = parts.map((part) => () => {
+      const onDevice = uploadBatch(this.model.backend, part);
+      return this.model.loss(onDevice, { training: true, alphaC, dropoutSeed, whole: part.whole });
     });
+    scope(() => this.#move(sumOfPasses(this.adam.parameters, passes)));
   }
 
   /**
@@ -115,9 +127,7 @@ export class Trainer {
    * @throws {RangeError} If the ring is full.
    */
   begin<S>(fn: () => S): PendingStep<S> {
-    if (this.#unread === this.#capacity) {
-      throw new RangeError(`Cannot take a step: ${this.#capacity} losses are unread, call readings()`);
-    }
+    this.#refuseFullRing();
     const forward = new Forward(this.adam.parameters, fn);
     this.model.backend.flush();
     return {
@@ -127,24 +137,35 @@ export class Trainer {
   }
 
   #finish<S>(forward: Forward<S>, fn: (value: S) => StepLoss): void {
-    const { backend } = this.model;
     scope(() => {
       const { value, grads } = forward.finish((first) => {
         const { loss, crossEntropy } = fn(first);
         return { loss, crossEntropy };
       });
-      const { clipNorm } = this.#recipe;
-      const norm = this.adam.step(grads, {
-        learningRate: learningRateAt(this.steps, this.#recipe),
-        clipNorm,
-      });
-      [value.loss, value.crossEntropy, norm].forEach((x, i) => {
-        const slot = { count: 1, x_offset: 0, y_offset: this.#unread * SLOT + i };
-        backend.run(copyKernel, { x: x.storage, y: this.#ring.storage }, slot);
-      });
+      this.#move({ grads, ...value });
+    });
+  }
+
+  /** Moves the model against the gradients, and leaves the step's numbers in the ring. */
+  #move({ grads, loss, crossEntropy }: StepSum): void {
+    const { backend } = this.model;
+    const { clipNorm } = this.#recipe;
+    const norm = this.adam.step(grads, {
+      learningRate: learningRateAt(this.steps, this.#recipe),
+      clipNorm,
+    });
+    [loss, crossEntropy, norm].forEach((x, i) => {
+      const slot = { count: 1, x_offset: 0, y_offset: this.#unread * SLOT + i };
+      backend.run(copyKernel, { x: x.storage, y: this.#ring.storage }, slot);
     });
     backend.flush();
     this.#unread++;
+  }
+
+  #refuseFullRing(): void {
+    if (this.#unread === this.#capacity) {
+      throw new RangeError(`Cannot take a step: ${this.#capacity} losses are unread, call readings()`);
+    }
   }
 
   /** What the steps since the last call reported; waits for them. Steps may be taken meanwhile. */

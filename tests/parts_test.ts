@@ -1,0 +1,174 @@
+/** A step's batch in parts: several passes, or several processes, take the same step as one. */
+import assert from "node:assert/strict";
+import { describe, it } from "@std/testing/bdd";
+import { valueAndGrad } from "../lib/autograd.ts";
+import type { Backend } from "../lib/backend/backend.ts";
+import { CpuBackend } from "../lib/backend/cpu.ts";
+import { cutRows } from "../lib/data/parts.ts";
+import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
+import { cutBatch } from "../lib/models/batch_parts.ts";
+import { CaptionModel } from "../lib/models/caption_model.ts";
+import { type HostWords, uploadBatch } from "../lib/models/device_batch.ts";
+import type { ModelConfig } from "../lib/models/config.ts";
+import { hash32 } from "../lib/random.ts";
+import { scope } from "../lib/scope.ts";
+import { Trainer } from "../lib/train/trainer.ts";
+import { compare } from "./check_op.ts";
+import { backends } from "./devices.ts";
+
+const WORDS = 12;
+const CONFIG: ModelConfig = {
+  encoder: "tiny",
+  channels: [4, 6, 8, 10],
+  decoder: "attend",
+  embedding: 7,
+  hidden: 9,
+  attention: 5,
+  dropout: 0.3,
+  preprocessing: { ...DEFAULT_PREPROCESSING, size: 16 },
+};
+const RECIPE = {
+  learningRate: 1e-3,
+  schedule: "constant",
+  warmup: 0,
+  steps: 10,
+  clipNorm: 5,
+  alphaC: 1,
+  seed: 5,
+} as const;
+
+/** Random pictures with captions of 3 to 7 words. */
+function batchOf(rows: number, seed = 0): HostWords & { readonly pixels: Uint8Array } {
+  const lengths = Array.from({ length: rows }, (_, i) => 5 + hash32(seed, 1, i) % 5);
+  const columns = Math.max(...lengths);
+  const captions = lengths.flatMap((length, row) =>
+    Array.from({ length: columns }, (_, t) => {
+      if (t === 0) return 1;
+      if (t >= length) return 0;
+      return t === length - 1 ? 2 : 4 + hash32(seed, 2, row, t) % (WORDS - 4);
+    })
+  );
+  const pixels = Uint8Array.from({ length: rows * 16 * 16 * 3 }, (_, i) => hash32(seed, 3, i) & 255);
+  return { pixels, captions, columns, lengths };
+}
+
+/** A model whose batch norm uses running statistics: a part then does not depend on the others. */
+function modelWithFrozenNorm(backend: Backend, decoder: ModelConfig["decoder"]): CaptionModel {
+  const model = new CaptionModel(backend, { ...CONFIG, decoder }, { words: WORDS, seed: 7 });
+  const { encode } = model.encoder;
+  return Object.assign(model, {
+    encoder: {
+      ...model.encoder,
+      encode: (x: Parameters<typeof encode>[0]) => encode(x, { training: false }),
+    },
+  });
+}
+
+describe("rows cut into parts", () => {
+  it("cover the batch once, in passes first and then in processes, for any number of either", () => {
+    for (
+      const [rows, passes, size] of [[10, 1, 1], [10, 3, 1], [10, 1, 3], [11, 3, 2], [7, 2, 5], [3, 4, 2]]
+    ) {
+      const ranks = Array.from({ length: size }, (_, rank) => cutRows(rows, { passes, rank, size }));
+      const count = ranks[0].length;
+      assert.ok(ranks.every((ranges) => ranges.length === count), "equally many for each process");
+      const order: number[] = [];
+      for (let pass = 0; pass < count; pass++) {
+        for (const ranges of ranks) {
+          const { first, count, borrowed } = ranges[pass];
+          assert.ok(count > 0);
+          if (!borrowed) { for (let row = first; row < first + count; row++) order.push(row); }
+        }
+      }
+      assert.deepEqual(order, [...Array(rows).keys()], `${rows} rows, ${passes} passes, ${size} processes`);
+    }
+    assert.deepEqual(cutRows(1, { rank: 0, size: 2 }), [{ first: 0, count: 1, borrowed: true }]);
+  });
+
+  it("bring their own pixels, words and padding", () => {
+    const batch = batchOf(5);
+    const [, part] = cutBatch(batch, cutRows(5, { passes: 2 }));
+    assert.deepEqual(part.lengths, [...(batch.lengths as number[])].slice(2));
+    assert.equal(part.columns, Math.max(...Array.from(part.lengths)));
+    assert.equal(part.captions[part.columns], batch.captions[3 * batch.columns]);
+    assert.deepEqual(part.pixels, batch.pixels.subarray(2 * 768));
+    const held = cutRows(5, { rank: 1, size: 2 });
+    const [own] = cutBatch({ ...batch, pixels: batch.pixels.slice(2 * 768), held }, held);
+    assert.deepEqual(own, part);
+    assert.throws(
+      () => cutBatch({ ...batch, pixels: batch.pixels.slice(2 * 768), held }, cutRows(5, {})),
+      /rows 0 to 4 of a batch: their pictures are absent/,
+    );
+  });
+});
+
+describe("the loss of the parts of a batch", () => {
+  for (const decoder of ["attend", "show_tell"] as const) {
+    it(`adds up to the loss of the whole, with its gradient and dropout: ${decoder}`, async () => {
+      for (const backend of [new CpuBackend(), ...backends]) {
+        const tolerance = backend.precision === "f64" ? 1e-12 : 2e-6;
+        const model = modelWithFrozenNorm(backend, decoder);
+        const parameters = model.parameters.trained.map(({ tensor }) => tensor);
+        const batch = batchOf(7);
+        const run = async (passes: number) => {
+          const sums: Float64Array[] = [];
+          for (const part of cutBatch(batch, cutRows(7, { passes }))) {
+            const { value, grads } = valueAndGrad(parameters, () => {
+              const options = { training: true, alphaC: 0.7, dropoutSeed: 11, whole: part.whole };
+              const { loss, crossEntropy } = model.loss(uploadBatch(backend, part), options);
+              return { loss, crossEntropy };
+            });
+            for (const [i, tensor] of [value.loss, value.crossEntropy, ...grads].entries()) {
+              const numbers = await tensor.read();
+              sums[i] = Float64Array.from(numbers, (x, j) => x + (sums[i]?.[j] ?? 0));
+            }
+            for (const tensor of [value.loss, value.crossEntropy, ...grads]) tensor.dispose();
+          }
+          return sums;
+        };
+        const [whole, parts] = [await run(1), await run(3)];
+        parts.forEach((sum, i) => {
+          const what = i < 2 ? ["loss", "cross entropy"][i] : `gradient of ${parameters[i - 2].label}`;
+          compare(sum, whole[i], { what: `${what} on ${backend.description}`, tolerance });
+        });
+        model.dispose();
+      }
+    });
+  }
+});
+
+describe("a step in several passes", () => {
+  it("gives the losses of one pass, in less memory", async () => {
+    const run = async (accumulate: number) => {
+      const [backend] = backends;
+      const model = modelWithFrozenNorm(backend, "attend");
+      const trainer = new Trainer(model, RECIPE, { accumulate });
+      for (let step = 0; step < RECIPE.steps; step++) trainer.step(batchOf(9, step));
+      const readings = await trainer.readings();
+      trainer.dispose();
+      model.dispose();
+      return readings.flatMap(({ loss, crossEntropy, gradNorm }) => [loss, crossEntropy, gradNorm]);
+    };
+    const [one, four] = [await run(1), await run(4)];
+    compare(four, one, { what: "losses and norms in four passes", tolerance: 5e-6 });
+  });
+
+  it("frees each pass's activations before the next", () => {
+    const backend = new CpuBackend();
+    const peak = (passes: number) => {
+      const model = modelWithFrozenNorm(backend, "attend");
+      const trainer = new Trainer(model, RECIPE, { accumulate: passes });
+      const before = backend.memory().bytes;
+      const highest = scope(() => {
+        trainer.step(batchOf(8));
+        return backend.memory().peakBytes - before;
+      });
+      trainer.dispose();
+      model.dispose();
+      return highest;
+    };
+    const inFour = peak(4);
+    const inOne = peak(1);
+    assert.ok(inFour < 0.5 * inOne, `${inFour} bytes in four passes, ${inOne} in one`);
+  });
+});
