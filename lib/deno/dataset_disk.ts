@@ -9,11 +9,18 @@ import {
   describeReport,
 } from "../data/captions.ts";
 import { buildDataset, type Dataset, type DatasetOptions } from "../data/dataset.ts";
+import type { FeatureOrigin } from "../data/feature_origin.ts";
 import type { Preprocessing } from "../image/preprocess.ts";
 import { type FoundCaptions, readCaptions } from "./caption_reader.ts";
 import { findPictures, type FoundPictures } from "./picture_finder.ts";
 import { geometryOf } from "./shard_format.ts";
-import { openShards, prepareShards, type ShardOptions, type ShardReport } from "./shards.ts";
+import {
+  openShards,
+  type PictureFile,
+  prepareShards,
+  type ShardOptions,
+  type ShardReport,
+} from "./shards.ts";
 
 export { readCaptions } from "./caption_reader.ts";
 
@@ -43,6 +50,8 @@ export interface DiskDataset extends Dataset {
   readonly images: string;
   /** The folder of the packed pictures. */
   readonly shards: string;
+  /** The picture files by the picture's id. */
+  readonly files: ReadonlyMap<number, PictureFile>;
   /** What the caption files hold, with their problems. */
   readonly captionReport: CaptionReport;
   /** Pictures missing on disk, and files without captions. */
@@ -113,6 +122,7 @@ export async function openFound(found: FoundData, options: OpenDatasetOptions): 
       paths: found.paths,
       images,
       shards: dir,
+      files: pictures.files,
       captionReport: set.report,
       pictureProblems: pictures.problems,
       shardReport,
@@ -151,11 +161,27 @@ export function describeDataset(dataset: DiskDataset): string[] {
 /** One folder for each picture folder and way of resizing, so that several live side by side. */
 async function shardFolder(data: string, images: string, preprocessing: Preprocessing): Promise<string> {
   const real = await Deno.realPath(images);
-  const key = JSON.stringify([real, geometryOf(preprocessing)]);
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key)));
-  const suffix = Array.from(digest.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  const name = real.split("/").at(-1)!.replace(/[^\w.-]/g, "_") || "root";
-  return `${data}/shards/${name}-${preprocessing.size}-${suffix}`;
+  const suffix = await shortHash(JSON.stringify([real, geometryOf(preprocessing)]));
+  return `${data}/shards/${folderName(real)}-${preprocessing.size}-${suffix}`;
+}
+
+/** One folder for each picture folder, encoder, its weights, and way of preprocessing. */
+export async function featureFolder(data: string, images: string, origin: FeatureOrigin): Promise<string> {
+  const real = await Deno.realPath(images);
+  const suffix = await shortHash(JSON.stringify([real, origin]));
+  return `${data}/features/${
+    folderName(real)
+  }-${origin.encoder.encoder}-${origin.preprocessing.size}-${suffix}`;
+}
+
+function folderName(path: string): string {
+  return path.split("/").at(-1)!.replace(/[^\w.-]/g, "_") || "root";
+}
+
+/** Eight hexadecimal digits. */
+async function shortHash(text: string): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+  return Array.from(digest.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** Pictures of one's own: in a folder `images`, `img` or `photos` beside the captions, else in the same folder. */
