@@ -22,7 +22,9 @@ export { type LoadedModel, modelFromFile, type ModelInfo, modelToFile } from "./
 export { Adam } from "./optim/adam.ts";
 export { type Recipe, Trainer } from "./train/trainer.ts";
 
+export { parsePickle } from "./data/pickle.ts";
 export { parseSafetensors, serialiseSafetensors } from "./data/safetensors.ts";
+export { parseWeights } from "./data/torch_state.ts";
 export { type Pixels } from "./image/pixels.ts";
 export { DEFAULT_PREPROCESSING, preprocess, type Preprocessing } from "./image/preprocess.ts";
 export { evaluateResults } from "./text/evaluate.ts";

@@ -4,11 +4,9 @@
  * Nothing in such a file is ever executed. Specification: github.com/huggingface/safetensors.
  */
 
-/** Element types that are read. */
-export type DType = "F32" | "F16" | "F64" | "I64" | "I32" | "U32" | "U8";
+import { bytesOfElements, type DType, DTYPE_BYTES, elementsOf, type TensorArray } from "./dtype.ts";
 
-/** Numbers of one tensor. */
-export type TensorArray = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint32Array | Uint8Array;
+export type { DType, TensorArray } from "./dtype.ts";
 
 /** A tensor in a file. */
 export interface FileTensor {
@@ -23,8 +21,6 @@ export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>;
   readonly tensors: ReadonlyMap<string, FileTensor>;
 }
-
-const BYTES: Readonly<Record<DType, number>> = { F32: 4, F16: 2, F64: 8, I64: 8, I32: 4, U32: 4, U8: 1 };
 
 /** The largest header read: the reference implementation's limit. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -85,40 +81,23 @@ function readTensor(
   { key, entry, fail }: { key: string; entry: Entry; fail: (what: string) => SyntaxError },
 ): FileTensor {
   const { dtype, shape, data_offsets: [from, to] } = entry;
-  if (!(dtype in BYTES)) {
-    throw fail(`"${key}" has the type ${dtype}, known are ${Object.keys(BYTES).join(", ")}`);
+  if (!Object.hasOwn(DTYPE_BYTES, dtype)) {
+    throw fail(`"${key}" has the type ${dtype}, known are ${Object.keys(DTYPE_BYTES).join(", ")}`);
   }
   const type = dtype as DType; // just checked
   const elements = shape.reduce((product, size) => product * size, 1);
-  if (!(from >= 0 && to - from === elements * BYTES[type])) {
+  if (!(from >= 0 && to - from === elements * DTYPE_BYTES[type])) {
     throw fail(
-      `"${key}" [${shape.join(", ")}] takes ${elements * BYTES[type]} bytes, its place has ${to - from}`,
+      `"${key}" [${shape.join(", ")}] takes ${elements * DTYPE_BYTES[type]} bytes, its place has ${
+        to - from
+      }`,
     );
   }
   if (start + to > bytes.length) {
     throw fail(`it is cut off: "${key}" ends at byte ${start + to}, the file at ${bytes.length}`);
   }
-  const buffer = bytes.slice(start + from, start + to).buffer; // a copy, aligned for every type
-  return { dtype: type, shape, data: toArray(type, buffer) };
-}
-
-function toArray(dtype: DType, buffer: ArrayBuffer): TensorArray {
-  switch (dtype) {
-    case "F32":
-      return new Float32Array(buffer);
-    case "F64":
-      return new Float64Array(buffer);
-    case "F16":
-      return new Float32Array(new Float16Array(buffer));
-    case "I64":
-      return new BigInt64Array(buffer);
-    case "I32":
-      return new Int32Array(buffer);
-    case "U32":
-      return new Uint32Array(buffer);
-    case "U8":
-      return new Uint8Array(buffer);
-  }
+  const own = bytes.slice(start + from, start + to); // a copy: aligned, and the file's bytes can go
+  return { dtype: type, shape, data: elementsOf(type, own) };
 }
 
 /**
@@ -134,15 +113,15 @@ export function serialiseSafetensors(file: SafetensorsFile): Uint8Array[] {
   let offset = 0;
   for (const name of names) {
     const { dtype, shape, data } = file.tensors.get(name)!;
-    const bytes = dtype === "F16" ? new Float16Array(data as Float32Array) : data;
-    if (shape.reduce((product, size) => product * size, 1) * BYTES[dtype] !== bytes.byteLength) {
+    const bytes = bytesOfElements(dtype, data);
+    if (shape.reduce((product, size) => product * size, 1) * DTYPE_BYTES[dtype] !== bytes.byteLength) {
       throw new RangeError(
         `Cannot write "${name}": its shape [${shape.join(", ")}] does not fit ${data.length} numbers`,
       );
     }
     header[name] = { dtype, shape, data_offsets: [offset, offset + bytes.byteLength] };
     offset += bytes.byteLength;
-    parts.push(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    parts.push(bytes);
   }
   let text = new TextEncoder().encode(JSON.stringify(header));
   const padding = (8 - text.length % 8) % 8; // so that the tensors are aligned
