@@ -35,26 +35,31 @@ export const sumSquaresKernel = defineKernel({
   },
 });
 
-/** Norm of everything that {@linkcode sumSquaresKernel} summed; see `global_norm.wgsl`. */
+/** What tells the optimiser's kernels that the gradients are not finite: the step changes nothing. */
+export const SKIP = -1;
+
+/** Norm of everything that {@linkcode sumSquaresKernel} summed, and what to multiply gradients with; see `global_norm.wgsl`. */
 export const globalNormKernel = defineKernel({
   name: "global_norm",
   wgsl: normWgsl,
-  inputs: ["partials"],
-  outputs: ["norm"],
-  params: { count: "u32" },
+  inputs: ["partials", "loss_scale"],
+  outputs: ["norm", "factor"],
+  params: { count: "u32", max_norm: "f32" },
   workgroups: () => [1, 1, 1],
-  cpu({ partials, norm }, { count }) {
+  cpu({ partials, loss_scale, norm, factor }, { count, max_norm }) {
     let sum = 0;
     for (let i = 0; i < count; i++) sum += partials[i];
-    norm[0] = Math.sqrt(sum);
+    norm[0] = Math.sqrt(sum) / loss_scale[0];
+    const clip = Math.min(1, max_norm / (norm[0] + 1e-6));
+    factor[0] = Number.isFinite(norm[0]) ? clip / loss_scale[0] : SKIP;
   },
 });
 
-/** One step of Adam; see `adam.wgsl`. */
+/** One step of Adam or AdamW; see `adam.wgsl`. */
 export const adamKernel = defineKernel({
   name: "adam",
   wgsl,
-  inputs: ["d_parameter", "norm"],
+  inputs: ["d_parameter", "factor"],
   outputs: ["parameter", "m", "v"],
   params: {
     count: "u32",
@@ -66,28 +71,31 @@ export const adamKernel = defineKernel({
     epsilon: "f32",
     correction1: "f32",
     correction2: "f32",
-    max_norm: "f32",
+    max_value: "f32",
+    l2: "f32",
+    keep: "f32",
   },
   constants: { WORKGROUP },
   workgroups: ({ count }) => linearGrid(count, WORKGROUP),
-  cpu({ d_parameter, norm, parameter, m, v }, params) {
-    if (!Number.isFinite(norm[0])) return;
-    const { count, learning_rate, beta1, beta2, decay1, decay2 } = params;
-    const { epsilon, correction1, correction2, max_norm } = params;
-    const scale = Math.min(1, max_norm / (norm[0] + 1e-6));
+  cpu({ d_parameter, factor, parameter, m, v }, params) {
+    if (factor[0] < 0) return;
+    const { count, learning_rate, beta1, beta2, decay1, decay2, epsilon } = params;
+    const { correction1, correction2, max_value, l2, keep } = params;
     for (let i = 0; i < count; i++) {
-      const g = d_parameter[i] * scale;
+      const clipped = Math.max(-max_value, Math.min(max_value, d_parameter[i] * factor[0]));
+      const g = clipped + l2 * parameter[i];
       m[i] = beta1 * m[i] + decay1 * g;
       v[i] = beta2 * v[i] + decay2 * g * g;
-      parameter[i] -= learning_rate * (m[i] * correction1) / (Math.sqrt(v[i] * correction2) + epsilon);
+      const step = learning_rate * (m[i] * correction1) / (Math.sqrt(v[i] * correction2) + epsilon);
+      parameter[i] = keep * parameter[i] - step;
     }
   },
-  fast({ d_parameter, norm, parameter, m, v }, params, engine) {
-    if (!Number.isFinite(norm[0])) return;
+  fast({ d_parameter, factor, parameter, m, v }, params, engine) {
+    if (factor[0] < 0) return;
     const { learning_rate, beta1, beta2, decay1, decay2, epsilon, correction1, correction2 } = params;
-    const scale = Math.min(1, params.max_norm / (norm[0] + 1e-6));
+    const { max_value, l2, keep } = params;
     const addresses = [parameter, d_parameter, m, v].map((array) => address(array));
-    const numbers = [learning_rate, beta1, beta2, decay1, decay2, epsilon, correction1, correction2, scale];
-    engine.loop("adam", params.count, [...addresses, ...numbers]);
+    const numbers = [learning_rate, beta1, beta2, decay1, decay2, epsilon, correction1, correction2];
+    engine.loop("adam", params.count, [...addresses, ...numbers, factor[0], max_value, l2, keep]);
   },
 });

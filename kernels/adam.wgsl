@@ -1,15 +1,16 @@
-// adam: one step of Adam with the gradient clipped by the global norm. Does nothing where the norm is not finite.
+// adam: one step of Adam or AdamW with the gradient clipped. Does nothing where factor is negative: see global_norm.
 //
-// s = min(1, max_norm / (norm + 1e-6)); g = s * d_parameter
+// g = clamp(factor * d_parameter, -max_value, max_value) + l2 * parameter
 // m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g * g
-// parameter -= learning_rate * (m * correction1) / (sqrt(v * correction2) + epsilon)
+// parameter = keep * parameter - learning_rate * (m * correction1) / (sqrt(v * correction2) + epsilon)
 //
 // d_parameter:     [count]
-// norm:            [1], of all gradients together
+// factor:          [1]
 // parameter, m, v: [count], updated in place
 //
 // One invocation owns one element.
-// Reference: cpu() in adam.ts. Source: Kingma and Ba (2015), algorithm 1; the corrections 1 / (1 - beta^t) come from the host.
+// Reference: cpu() in adam.ts. Source: Kingma and Ba (2015), algorithm 1; the corrections 1 / (1 - beta^t) come from the
+// host. keep is 1 - learning_rate * weight decay for AdamW (Loshchilov and Hutter, 2019), else 1.
 
 override WORKGROUP: u32 = 64;
 
@@ -23,28 +24,28 @@ struct Params {
   epsilon: f32,
   correction1: f32,
   correction2: f32,
-  max_norm: f32,
+  max_value: f32,
+  l2: f32,
+  keep: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> d_parameter: array<f32>;
-@group(0) @binding(2) var<storage, read> norm: array<f32>;
+@group(0) @binding(2) var<storage, read> factor: array<f32>;
 @group(0) @binding(3) var<storage, read_write> parameter: array<f32>;
 @group(0) @binding(4) var<storage, read_write> m: array<f32>;
 @group(0) @binding(5) var<storage, read_write> v: array<f32>;
 
-// WGSL compilers may assume that no value is NaN: look at the bits. All exponent bits set is infinity or NaN.
-fn is_finite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }
-
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * WORKGROUP;
-  if (i >= params.count || !is_finite(norm[0])) { return; }
-  let g = d_parameter[i] * min(1.0, params.max_norm / (norm[0] + 1e-6));
+  if (i >= params.count || factor[0] < 0.0) { return; }
+  let clipped = clamp(d_parameter[i] * factor[0], -params.max_value, params.max_value);
+  let g = clipped + params.l2 * parameter[i];
   let new_m = params.beta1 * m[i] + params.decay1 * g;
   let new_v = params.beta2 * v[i] + params.decay2 * g * g;
   m[i] = new_m;
   v[i] = new_v;
-  parameter[i] -= params.learning_rate * new_m * params.correction1 /
-    (sqrt(new_v * params.correction2) + params.epsilon);
+  let step = params.learning_rate * new_m * params.correction1 / (sqrt(new_v * params.correction2) + params.epsilon);
+  parameter[i] = params.keep * parameter[i] - step;
 }

@@ -1,20 +1,29 @@
-// global_norm: norm = sqrt(sum of partials).
+// global_norm: norm = sqrt(sum of partials) / loss_scale; factor = min(1, max_norm / (norm + 1e-6)) / loss_scale,
+// or -1 where the norm is not finite.
 //
-// partials: [count]
-// norm:     [1]
+// partials:   [count], of gradients that are loss_scale times too large
+// loss_scale: [1] at least
+// norm:       [1], of the true gradients
+// factor:     [1], what brings the gradients back and clips them; -1: take no step
 //
 // One workgroup: 64 invocations sum every 64th slot, the first adds up their sums, in order.
 // Reference: cpu() in adam.ts.
 
 struct Params {
   count: u32,
+  max_norm: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> partials: array<f32>;
-@group(0) @binding(2) var<storage, read_write> norm: array<f32>;
+@group(0) @binding(2) var<storage, read> loss_scale: array<f32>;
+@group(0) @binding(3) var<storage, read_write> norm: array<f32>;
+@group(0) @binding(4) var<storage, read_write> factor: array<f32>;
 
 var<workgroup> sums: array<f32, 64>;
+
+// WGSL compilers may assume that no value is NaN: look at the bits. All exponent bits set is infinity or NaN.
+fn is_finite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }
 
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) lane: u32) {
@@ -29,6 +38,9 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     for (var i = 0u; i < 64u; i++) {
       total += sums[i];
     }
-    norm[0] = sqrt(total);
+    let length = sqrt(total) / loss_scale[0];
+    norm[0] = length;
+    let clip = min(1.0, params.max_norm / (length + 1e-6));
+    factor[0] = select(-1.0, clip / loss_scale[0], is_finite(length));
   }
 }

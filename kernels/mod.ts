@@ -36,6 +36,9 @@ import { dropoutKernel } from "./dropout.ts";
 import { resizeAxisBackwardKernel, resizeAxisKernel } from "./resize_axis.ts";
 import { batchNormCombineKernel, batchNormKernel, batchNormStatisticsKernel } from "./batch_norm.ts";
 import { batchNormBackwardKernel, batchNormBackwardSumsKernel } from "./batch_norm_backward.ts";
+import { lossScaleKernel } from "./loss_scale.ts";
+import { movingAverageKernel } from "./moving_average.ts";
+import { sgdKernel } from "./sgd.ts";
 import { addInPlaceKernel, copyKernel, fillKernel, scaleKernel } from "./elementwise.ts";
 
 /** All kernels. A test fails when a `.wgsl` file of this folder belongs to none of them. */
@@ -43,6 +46,9 @@ export const KERNELS: readonly Kernel[] = [
   adamKernel,
   globalNormKernel,
   sumSquaresKernel,
+  sgdKernel,
+  lossScaleKernel,
+  movingAverageKernel,
   attentionAlphaBackwardKernel,
   attentionContextKernel,
   attentionScoresBackwardKernel,

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { activationBackwardKernel, activationKernel, ACTIVATIONS } from "../kernels/activation.ts";
 import { adamKernel } from "../kernels/adam.ts";
+import { sgdKernel } from "../kernels/sgd.ts";
 import { crossEntropyBackwardKernel, crossEntropyKernel } from "../kernels/cross_entropy.ts";
 import { sigmoidGateBackwardKernel, sigmoidGateKernel } from "../kernels/sigmoid_gate.ts";
 import { softmaxBackwardKernel, softmaxKernel } from "../kernels/softmax.ts";
@@ -98,17 +99,31 @@ for (const relaxed of [true, false]) {
       const want = { parameter: parameter.slice(), m: m.slice(), v };
       const p = { learning_rate: 4e-4, beta1: 0.9, beta2: 0.999, decay1: 0.1, decay2: 0.001, epsilon: 1e-8 };
       const corrections = { correction1: 1 / (1 - 0.9 ** 3), correction2: 1 / (1 - 0.999 ** 3) };
-      adamKernel.cpu({ d_parameter, norm: new Float32Array([2 - 1e-6]), ...want }, {
+      const rest = { max_value: 0.3, l2: 0.02, keep: 0.99 };
+      adamKernel.cpu({ d_parameter, factor: new Float32Array([0.5]), ...want }, {
         count: n,
         ...p,
         ...corrections,
-        max_norm: 1,
+        ...rest,
       });
-      const numbers = [...Object.values(p), ...Object.values(corrections), 0.5];
+      const numbers = [...Object.values(p), ...Object.values(corrections), 0.5, ...Object.values(rest)];
       bench.compare({ name: "adam", count: n, args: [parameter, d_parameter, m, variance, ...numbers] }, {
         parameter: [parameter, want.parameter],
         m: [m, want.m],
         v: [variance, want.v],
+      }, 1e-6);
+    });
+
+    it("takes a step of gradient descent with momentum", () => {
+      const n = 1003;
+      const [d_parameter, parameter, velocity] = [bench.random(n), bench.random(n), bench.random(n)];
+      const want = { parameter: parameter.slice(), velocity: velocity.slice() };
+      const p = { learning_rate: 0.1, momentum: 0.9, max_value: 0.3, l2: 0.02 };
+      sgdKernel.cpu({ d_parameter, factor: new Float32Array([0.5]), ...want }, { count: n, ...p });
+      const numbers = [p.learning_rate, p.momentum, 0.5, p.max_value, p.l2];
+      bench.compare({ name: "sgd", count: n, args: [parameter, d_parameter, velocity, ...numbers] }, {
+        parameter: [parameter, want.parameter],
+        velocity: [velocity, want.velocity],
       }, 1e-6);
     });
 

@@ -15,7 +15,8 @@
  * | fill | element | y value | y = value |
  * | sigmoid_gate | element | logits x gated | gated = sigmoid(logits) x |
  * | sigmoid_gate_backward | element | logits x dLogits dX | dX holds dGated before |
- * | adam | element | parameter gradient m v rate beta1 beta2 decay1 decay2 epsilon correction1 correction2 gradientScale | one step |
+ * | adam | element | parameter gradient m v rate beta1 beta2 decay1 decay2 epsilon correction1 correction2 gradientScale most l2 keep | one step |
+ * | sgd | element | parameter gradient velocity rate momentum gradientScale most l2 | one step |
  * | sum sum_squares | element | x partials | partials[chunk], chunks of `grain` |
  * | softmax | row | x y size logarithm | of each row, or its logarithm |
  * | softmax_backward | row | y dY dX size logarithm | from y |

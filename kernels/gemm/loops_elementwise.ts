@@ -4,7 +4,7 @@
 import { floats, type FunctionBuilder, integers } from "./assembler.ts";
 import { eachElement, type LoopSet, sumOfLanes } from "./loop_builder.ts";
 import { exp, sigmoid, tanh } from "./math.ts";
-import { F32x4 } from "./values.ts";
+import { type F32, F32x4 } from "./values.ts";
 
 /** Defines the loops. Their arguments are the slots' names, in order. */
 export function defineElementwiseLoops(loops: LoopSet): void {
@@ -85,26 +85,21 @@ export function defineElementwiseLoops(loops: LoopSet): void {
   });
 
   defineAdam(loops);
+  defineSgd(loops);
   // partials[chunk] = the chunk's sum, or sum of squares
   reduce(loops, "sum", (_, x, sum) => sum.add(x));
   reduce(loops, "sum_squares", (f, x, sum) => f.madd(x, x, sum));
 }
 
-/** m = beta1 m + decay1 g s; v = beta2 v + decay2 (g s)²; p -= rate (m c1) / (√(v c2) + epsilon), s = gradientScale. */
+/**
+ * g = clamp(gradientScale gradient, ±most) + l2 p; m = beta1 m + decay1 g; v = beta2 v + decay2 g²;
+ * p = keep p - rate (m c1) / (√(v c2) + epsilon).
+ */
 function defineAdam(loops: LoopSet): void {
   const slots = {
     ...integers("parameter", "gradient", "m", "v"),
-    ...floats(
-      "rate",
-      "beta1",
-      "beta2",
-      "decay1",
-      "decay2",
-      "epsilon",
-      "correction1",
-      "correction2",
-      "gradientScale",
-    ),
+    ...floats("rate", "beta1", "beta2", "decay1", "decay2", "epsilon", "correction1", "correction2"),
+    ...floats("gradientScale", "most", "l2", "keep"),
   };
   loops.define("adam", { slots, cost: 1.2 }, (f, p, { first, count }) => {
     const { parameter, gradient, m, v } = p;
@@ -114,17 +109,52 @@ function defineAdam(loops: LoopSet): void {
     const [beta1, beta2] = [f.v128(p.beta1.splat()), f.v128(p.beta2.splat())];
     const [decay1, decay2] = [f.v128(p.decay1.splat()), f.v128(p.decay2.splat())];
     const [epsilon, correction2] = [f.v128(p.epsilon.splat()), f.v128(p.correction2.splat())];
-    const scale = f.v128(p.gradientScale.splat());
+    const [l2, keep] = [f.v128(p.l2.splat()), f.v128(p.keep.splat())];
+    const clipped = clipper(f, p);
     eachElement(f, count, pointers, ({ load, store }) => {
-      const g = f.v128(load(gradient).mul(scale));
+      const before = f.v128(load(parameter));
+      const g = f.v128(clipped(load(gradient)).add(l2.mul(before)));
       const mean = f.v128(f.madd(beta1, load(m), decay1.mul(g)));
       const variance = f.v128(f.madd(beta2, load(v), decay2.mul(g).mul(g)));
       store(m, mean);
       store(v, variance);
       const step = rate.mul(mean).div(variance.mul(correction2).sqrt().add(epsilon));
-      store(parameter, load(parameter).sub(step));
+      store(parameter, keep.mul(before).sub(step));
     });
   });
+}
+
+/** g = clamp(gradientScale gradient, ±most) + l2 p; velocity = momentum velocity + g; p -= rate velocity. */
+function defineSgd(loops: LoopSet): void {
+  const slots = {
+    ...integers("parameter", "gradient", "velocity"),
+    ...floats("rate", "momentum", "gradientScale", "most", "l2"),
+  };
+  loops.define("sgd", { slots, cost: 0.8 }, (f, p, { first, count }) => {
+    const { parameter, gradient, velocity } = p;
+    const pointers = [parameter, gradient, velocity];
+    for (const pointer of pointers) f.step(pointer, first.shl(2));
+    const [rate, momentum, l2] = [f.v128(p.rate.splat()), f.v128(p.momentum.splat()), f.v128(p.l2.splat())];
+    const clipped = clipper(f, p);
+    eachElement(f, count, pointers, ({ load, store }) => {
+      const before = f.v128(load(parameter));
+      const g = clipped(load(gradient)).add(l2.mul(before));
+      const faster = f.v128(momentum.mul(load(velocity)).add(g));
+      store(velocity, faster);
+      store(parameter, before.sub(rate.mul(faster)));
+    });
+  });
+}
+
+/** What scales a gradient and holds it between ±most. */
+function clipper(
+  f: FunctionBuilder,
+  { gradientScale, most }: { readonly gradientScale: F32; readonly most: F32 },
+): (gradient: F32x4) => F32x4 {
+  const scale = f.v128(gradientScale.splat());
+  const highest = f.v128(most.splat());
+  const lowest = f.v128(F32x4.of(0).sub(highest));
+  return (gradient) => gradient.mul(scale).min(highest).max(lowest);
 }
 
 /** A sum over each chunk, in four accumulators of four lanes. */

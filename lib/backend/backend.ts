@@ -35,6 +35,8 @@ export interface Backend {
   readonly description: string;
   /** Precision of "f32" storage: "f64" on the CPU backend of gradient checks. */
   readonly precision: "f32" | "f64";
+  /** Whether activations can be stored in f16. Default false. */
+  readonly halfActivations?: boolean;
   /**
    * Memory for `length` elements. Its contents are unspecified.
    *

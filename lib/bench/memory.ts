@@ -1,14 +1,13 @@
 // This module is browser compatible.
 /** How much memory a training step takes at most, and how its cost grows. */
 
-import { valueAndGrad } from "../autograd.ts";
 import type { Backend } from "../backend/backend.ts";
 import { uploadBatch } from "../models/device_batch.ts";
 import { scope } from "../scope.ts";
 import { ObservedBackend } from "./observed_backend.ts";
 import { median } from "./race.ts";
 import { stepTrainer } from "./step.ts";
-import { STEP_RECIPE, STEP_WORK, stepBatch, type StepWork } from "./step_work.ts";
+import { STEP_WORK, stepBatch, type StepWork } from "./step_work.ts";
 
 /** What a training step held. Bytes. */
 export interface StepMemory {
@@ -38,13 +37,11 @@ export function measureStepMemory(inner: Backend, work: StepWork): StepMemory {
   let afterForward = 0;
   scope(() => { // as Trainer.step does, with a look at the end of the forward
     const onDevice = uploadBatch(backend, batch);
-    const { grads } = valueAndGrad(trainer.adam.parameters, () => {
-      const { loss } = model.loss(onDevice, { training: true, alphaC: 1, dropoutSeed: 1 });
+    trainer.update(() => {
+      const loss = model.loss(onDevice, { training: true, alphaC: 1, dropoutSeed: 1 });
       afterForward = backend.bytes;
       return loss;
     });
-    const { learningRate, clipNorm } = STEP_RECIPE;
-    trainer.adam.step(grads, { learningRate, clipNorm });
   });
   backend.flush();
   const peak = backend.peakBytes;

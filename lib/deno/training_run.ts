@@ -114,7 +114,7 @@ export class TrainingRun {
     const hooks: RunHooks = {
       log: (readings, epoch) => log.steps(readings, { epoch, batch }),
       validate: async (step, epoch) => {
-        const done = await this.#validate(step, { epoch, log, interrupt });
+        const done = await trainer.withAverages(() => this.#validate(step, { epoch, log, interrupt }));
         log.restartClock(step);
         return done;
       },
@@ -147,13 +147,15 @@ export class TrainingRun {
       readonly interrupt: ReturnType<typeof watchInterrupt>;
     },
   ): Promise<boolean> {
-    const { trainer: { model }, dataset: { val, train, vocabulary }, batch, info } = this.#parts;
+    const { trainer, dataset: { val, train, vocabulary }, batch, info } = this.#parts;
+    const { model } = trainer;
     if (val.images.length > 0) {
       const { onBatch, done } = validationProgress(interrupt);
       const crossEntropy = await validationLoss(model, val, { batchSize: batch, onBatch });
       done();
       if (crossEntropy === undefined) return false;
       await log.validation(step, { epoch, crossEntropy });
+      trainer.observe(-crossEntropy);
       if (crossEntropy < (this.best ?? Infinity)) {
         this.best = crossEntropy;
         await this.#saveModel(step, { crossEntropy });
@@ -168,7 +170,8 @@ export class TrainingRun {
   async #save(step: number): Promise<void> {
     const { trainer, info } = this.#parts;
     const { best, validated } = this;
-    if (best === null) await this.#saveModel(step, {}); // nothing is held out: the newest is the best
+    // Where nothing is held out the newest is the best.
+    if (best === null) await trainer.withAverages(() => this.#saveModel(step, {}));
     const file = await checkpointToFile(trainer, { ...info, step }, { step, best, validated });
     await saveCheckpoint(this.#flags.out, file);
   }

@@ -68,6 +68,8 @@ export class CaptionModel {
   readonly parameters: Parameters;
   readonly encoder: Encoder;
   readonly decoder: Decoder;
+  /** How many of the encoder's blocks, from the input on, are not trained. Default 0. */
+  frozen = 0;
 
   /**
    * Makes the model with initial weights. Make it outside any scope.
@@ -106,7 +108,7 @@ export class CaptionModel {
   ): Tensor {
     const { size, mean, std } = this.config.preprocessing;
     const images = normaliseImages(pixels, { shape: [batch, size, size, 3], mean, std });
-    return this.encoder.encode(images, { training });
+    return this.encoder.encode(images, { training, frozen: this.frozen });
   }
 
   /**

@@ -42,12 +42,14 @@ export function tinyEncoder(
   return {
     channels: channels[3],
     positions: (size / REDUCTION) ** 2,
-    encode(images: Tensor, { training }: EncoderOptions): Tensor {
+    blocks: blocks.map((_, i) => ({ name: `block${i + 1}`, prefixes: [`encoder.block${i + 1}`] })),
+    encode(images: Tensor, { training, frozen = 0 }: EncoderOptions): Tensor {
       let x = images;
-      for (const { weight, norm, stride, pool } of blocks) {
-        x = batchNorm(conv2d(x, weight, { stride, padding: 1 }), norm, { training, relu: true });
+      blocks.forEach(({ weight, norm, stride, pool }, i) => {
+        const options = { training: training && i >= frozen, relu: true };
+        x = batchNorm(conv2d(x, weight, { stride, padding: 1 }), norm, options);
         if (pool) x = maxPool2d(x, { kernel: 2, stride: 2 });
-      }
+      });
       const [B, h, w, D] = x.shape;
       return reshape(x, [B, h * w, D]);
     },

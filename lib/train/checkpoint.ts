@@ -1,10 +1,16 @@
 // This module is browser compatible.
 /** A checkpoint: a model file with the optimiser's state and where the run stands. */
 
-import type { FileTensor, SafetensorsFile } from "../data/safetensors.ts";
-import { loadParameters, type ModelInfo, modelToFile, readInfo } from "../models/model_file.ts";
-import type { Parameter } from "../nn/parameters.ts";
-import type { Trainer } from "./trainer.ts";
+import type { SafetensorsFile } from "../data/safetensors.ts";
+import {
+  loadParameters,
+  type ModelInfo,
+  modelToFile,
+  parameterToFile,
+  readInfo,
+} from "../models/model_file.ts";
+import { dependsOnLength, type Schedule } from "./schedule.ts";
+import type { Trainer, TrainerState } from "./trainer.ts";
 
 /** Where a run stands, beside the tensors. */
 export interface RunState {
@@ -25,12 +31,14 @@ export async function checkpointToFile(
   const file = await modelToFile(trainer.model, info);
   const tensors = new Map(file.tensors);
   await Promise.all(
-    moments(trainer).map(async ({ name, tensor }) => {
-      const data = Float32Array.from(await tensor.read());
-      tensors.set(name, { dtype: "F32", shape: tensor.shape, data } satisfies FileTensor);
+    trainer.tensors.map(async (parameter) => {
+      tensors.set(parameter.name, await parameterToFile(parameter));
     }),
   );
-  return { metadata: { ...file.metadata, run: JSON.stringify(state) }, tensors };
+  return {
+    metadata: { ...file.metadata, run: JSON.stringify({ ...state, trainer: trainer.state }) },
+    tensors,
+  };
 }
 
 /**
@@ -59,8 +67,9 @@ export function resumeFrom(
     refuse("a vocabulary", words(found), `another ${words(expected)}`);
   }
   const [theirs, ours] = [{ ...found.config, ...found.recipe }, { ...expected.config, ...expected.recipe }];
+  const lengthMatters = dependsOnLength(expected.recipe as unknown as Schedule); // it was made by trainingRecipe
   for (const [key, value] of Object.entries(ours)) {
-    if (key === "steps" && expected.recipe.schedule === "constant") continue; // no step depends on it
+    if (key === "steps" && !lengthMatters) continue; // no step depends on it
     const other = (theirs as Record<string, unknown>)[key];
     if (JSON.stringify(other) !== JSON.stringify(value)) {
       refuse(key, JSON.stringify(other), JSON.stringify(value));
@@ -69,21 +78,9 @@ export function resumeFrom(
   if (file.metadata.run === undefined) {
     throw new SyntaxError(`Cannot resume from ${name}: it is a model, not a checkpoint (it has no "run")`);
   }
-  loadParameters([...trainer.model.parameters.all, ...moments(trainer)], file.tensors, name);
-  const state: RunState = JSON.parse(file.metadata.run);
-  trainer.adam.steps = state.step;
+  loadParameters([...trainer.model.parameters.all, ...trainer.tensors], file.tensors, name);
+  const { trainer: trained, ...state }: RunState & { trainer?: TrainerState } = JSON.parse(file.metadata.run);
+  trainer.steps = state.step;
+  if (trained) trainer.state = trained;
   return state;
-}
-
-/** Adam's moments as parameters with names. */
-function moments({ model, adam }: Trainer): Parameter[] {
-  return model.parameters.trained.flatMap(({ name }, i) => {
-    const { m, v } = adam.moments[i];
-    const common = { layout: "same", trained: false } as const;
-    return [{ name: `optimiser.m.${name}`, tensor: m, ...common }, {
-      name: `optimiser.v.${name}`,
-      tensor: v,
-      ...common,
-    }];
-  });
 }

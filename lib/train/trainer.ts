@@ -5,22 +5,16 @@ import { cutRows } from "../data/parts.ts";
 import { cutBatch } from "../models/batch_parts.ts";
 import type { CaptionModel } from "../models/caption_model.ts";
 import { type HostBatch, uploadBatch } from "../models/device_batch.ts";
-import { Adam } from "../optim/adam.ts";
+import type { Parameter } from "../nn/parameters.ts";
 import { hash32 } from "../random.ts";
 import { scope } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
 import { type StepLoss, type StepSum, sumOfPasses } from "./passes.ts";
-import { learningRateAt, type Schedule } from "./schedule.ts";
+import { Mover } from "./mover.ts";
+import type { Recipe } from "./recipe.ts";
+import { learningRateAt, Plateau, type PlateauState, samplingAt } from "./schedule.ts";
 
-/** How a model is trained. */
-export interface Recipe extends Schedule {
-  /** Largest global norm of the gradients. */
-  readonly clipNorm: number;
-  /** Weight of the doubly stochastic attention term. */
-  readonly alphaC: number;
-  /** Names the run's random numbers. */
-  readonly seed: number;
-}
+export type { Recipe } from "./recipe.ts";
 
 /** What one step reported. */
 export interface Reading {
@@ -56,58 +50,97 @@ export interface TrainerOptions {
   readonly accumulate?: number;
 }
 
-/** Numbers a step leaves in the ring. */
-const SLOT = 3;
+/** Numbers a step leaves in the ring: loss, cross entropy, norm; with a loss scale also that and the steps skipped. */
+const SLOT = 5;
+
+/** Separates the uses of a step's seed. */
+const SAMPLING = 0x5a3b;
+
+/** What a trainer remembers beside tensors, for checkpoints. */
+export interface TrainerState {
+  readonly plateau: PlateauState;
+  /** What the learning rate is multiplied with beside schedule and plateau. */
+  readonly rateScale: number;
+}
 
 /**
  * Takes training steps without waiting for any: losses gather in a ring on the device until they are read.
  *
- * The state is the model's tensors, Adam's moments and the number of steps: nothing else needs saving.
+ * What must be saved to go on: the model's tensors, {@linkcode Trainer.tensors}, {@linkcode Trainer.state} and the
+ * number of steps.
  */
 export class Trainer {
   readonly model: CaptionModel;
-  readonly adam: Adam;
+  /** What the learning rate is multiplied with beside schedule and plateau: less after a loss exploded. Default 1. */
+  rateScale = 1;
   readonly #recipe: Recipe;
-  /** [capacity, 3]: loss, cross entropy, norm of each step since the last reading. */
+  readonly #mover: Mover;
+  readonly #plateau: Plateau;
+  /** [capacity, SLOT], a row for each step since the last reading. */
   readonly #ring: Tensor;
   readonly #capacity: number;
   readonly #accumulate: number;
-  #unread = 0;
+  /** Learning rates of the unread steps. */
+  #rates: number[] = [];
 
+  /**
+   * @throws {RangeError} If the recipe fine-tunes from a block that the encoder lacks, or wants f16 of a device without.
+   */
   constructor(model: CaptionModel, recipe: Recipe, { capacity = 64, accumulate = 1 }: TrainerOptions = {}) {
     this.model = model;
-    this.adam = new Adam(model.parameters.trained.map(({ tensor }) => tensor));
     this.#recipe = recipe;
+    this.#mover = new Mover(model, recipe);
+    this.#plateau = new Plateau(recipe);
     this.#capacity = capacity;
     this.#accumulate = accumulate;
     this.#ring = new Tensor(model.backend, [capacity, SLOT], { label: "loss ring" });
   }
 
-  /** Steps taken so far. */
+  /** Steps taken so far; setting it resumes a run. */
   get steps(): number {
-    return this.adam.steps;
+    return this.#mover.steps;
+  }
+  set steps(steps: number) {
+    this.#mover.steps = steps;
+  }
+
+  /** What it remembers between steps, as tensors with names. */
+  get tensors(): Parameter[] {
+    return this.#mover.tensors;
+  }
+
+  /** What it remembers beside tensors; setting it resumes a run. */
+  get state(): TrainerState {
+    return { plateau: this.#plateau.state, rateScale: this.rateScale };
+  }
+  set state({ plateau, rateScale }: TrainerState) {
+    this.#plateau.state = plateau;
+    this.rateScale = rateScale;
   }
 
   /** Steps that have not been read. */
   get unread(): number {
-    return this.#unread;
+    return this.#rates.length;
   }
 
   /**
-   * Forward, backward, clip, Adam.
+   * Forward, backward, clip, the optimiser's step.
    *
    * @throws {RangeError} If the ring is full.
    */
   step(batch: HostBatch): void {
     this.#refuseFullRing();
-    const { alphaC, seed } = this.#recipe;
+    const { alphaC, labelSmoothing, scheduledSampling, seed } = this.#recipe;
     const dropoutSeed = hash32(seed, this.steps);
+    const probability = scheduledSampling ? samplingAt(this.steps, scheduledSampling) : 0;
+    const sampling = { probability, seed: hash32(seed, this.steps, SAMPLING) };
+    const options = { training: true, alphaC, labelSmoothing, dropoutSeed, sampling };
     const parts = cutBatch(batch, cutRows(batch.lengths.length, { passes: this.#accumulate }));
     const passes = parts.map((part) => () => {
       const onDevice = uploadBatch(this.model.backend, part);
-      return this.model.loss(onDevice, { training: true, alphaC, dropoutSeed, whole: part.whole });
+      return this.#scaled(this.model.loss(onDevice, { ...options, whole: part.whole }));
     });
-    scope(() => this.#move(sumOfPasses(this.adam.parameters, passes)));
+    scope(() => this.#move(sumOfPasses(this.#mover.prepare(), passes)));
   }
 
   /**
@@ -128,7 +161,7 @@ export class Trainer {
    */
   begin<S>(fn: () => S): PendingStep<S> {
     this.#refuseFullRing();
-    const forward = new Forward(this.adam.parameters, fn);
+    const forward = new Forward(this.#mover.prepare(), fn);
     this.model.backend.flush();
     return {
       finish: (end) => this.#finish(forward, end),
@@ -138,52 +171,70 @@ export class Trainer {
 
   #finish<S>(forward: Forward<S>, fn: (value: S) => StepLoss): void {
     scope(() => {
-      const { value, grads } = forward.finish((first) => {
-        const { loss, crossEntropy } = fn(first);
-        return { loss, crossEntropy };
-      });
+      const { value, grads } = forward.finish((first) => this.#scaled(fn(first)));
       this.#move({ grads, ...value });
     });
   }
 
+  /** A loss with its scale, where there is one. */
+  #scaled({ loss, crossEntropy }: StepLoss): StepLoss {
+    return { loss: this.#mover.lossScale?.scaled(loss) ?? loss, crossEntropy };
+  }
+
   /** Moves the model against the gradients, and leaves the step's numbers in the ring. */
   #move({ grads, loss, crossEntropy }: StepSum): void {
-    const { backend } = this.model;
-    const { clipNorm } = this.#recipe;
-    const norm = this.adam.step(grads, {
-      learningRate: learningRateAt(this.steps, this.#recipe),
-      clipNorm,
-    });
-    [loss, crossEntropy, norm].forEach((x, i) => {
-      const slot = { count: 1, x_offset: 0, y_offset: this.#unread * SLOT + i };
-      backend.run(copyKernel, { x: x.storage, y: this.#ring.storage }, slot);
-    });
-    backend.flush();
-    this.#unread++;
+    const rate = learningRateAt(this.steps, this.#recipe) * this.#plateau.state.scale * this.rateScale;
+    const { lossScale } = this.#mover;
+    const row = this.unread * SLOT;
+    const note = (x: Tensor, at: number, from = 0) => {
+      const slot = { count: 1, x_offset: from, y_offset: row + at };
+      x.backend.run(copyKernel, { x: x.storage, y: this.#ring.storage }, slot);
+    };
+    if (lossScale) [0, 2].forEach((from, i) => note(lossScale.state, 3 + i, from)); // as this step found it
+    const norm = this.#mover.move(grads, rate);
+    [loss, crossEntropy, norm].forEach((x, i) => note(x, i));
+    this.model.backend.flush();
+    this.#rates.push(rate);
   }
 
   #refuseFullRing(): void {
-    if (this.#unread === this.#capacity) {
+    if (this.unread === this.#capacity) {
       throw new RangeError(`Cannot take a step: ${this.#capacity} losses are unread, call readings()`);
     }
   }
 
   /** What the steps since the last call reported; waits for them. Steps may be taken meanwhile. */
   async readings(): Promise<Reading[]> {
-    const count = this.#unread;
-    const last = this.steps;
-    this.#unread = 0;
-    if (count === 0) return [];
+    const rates = this.#rates;
+    const first = this.steps - rates.length;
+    this.#rates = [];
+    if (rates.length === 0) return [];
     const values = await this.#ring.read();
-    return Array.from({ length: count }, (_, i) => {
-      const step = last - count + i + 1;
-      const [loss, crossEntropy, gradNorm] = values.subarray(i * SLOT, (i + 1) * SLOT);
-      return { step, loss, crossEntropy, gradNorm, learningRate: learningRateAt(step - 1, this.#recipe) };
+    return rates.map((learningRate, i) => {
+      const [scaled, crossEntropy, gradNorm, lossScale, skipped] = values.subarray(i * SLOT, (i + 1) * SLOT);
+      const step = { step: first + i + 1, crossEntropy, gradNorm, learningRate };
+      if (!this.#mover.lossScale) return { ...step, loss: scaled };
+      return { ...step, loss: scaled / lossScale, extra: { lossScale, skipped } };
     });
   }
 
+  /** Learns from a validation, for schedules that watch them. @param score The higher the better. */
+  observe(score: number): void {
+    if (this.#recipe.schedule === "plateau") this.#plateau.observe(score);
+  }
+
+  /** Runs `fn` with the moving averages in place of the weights, where there are some: to validate and to save. */
+  async withAverages<T>(fn: () => Promise<T>): Promise<T> {
+    this.#mover.average?.swap();
+    try {
+      return await fn();
+    } finally {
+      this.#mover.average?.swap();
+    }
+  }
+
   dispose(): void {
-    this.adam.dispose();
+    this.#mover.dispose();
     this.#ring.dispose();
   }
 }
