@@ -27,7 +27,7 @@ await runScript(async () => {
   const plan = trainingPlan(options);
 
   // 1. Where it runs, and whether its results can be kept: found out now, not after hours.
-  const backend = await openDevice(options.device);
+  const backend = await openDevice(options);
   console.error(`training on ${backend.description}, seed ${options.seed}, into ${options.out}`);
   const found = await checkRunFolder(options);
 

@@ -42,7 +42,7 @@ await runScript(async () => {
   const files = runFiles(out);
 
   // 1. Where it runs, and the model it starts from.
-  const backend = await openDevice(options.device);
+  const backend = await openDevice(options);
   console.error(`self-critical training on ${backend.description}, seed ${seed}, into ${out}`);
   const { loaded, found } = await startSelfCritical(backend, options);
   const { model, vocabulary } = loaded;

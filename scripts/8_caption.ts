@@ -30,7 +30,7 @@ await runScript(async () => {
   // 1. The model, on the device.
   const files = options.model.length > 0 ? options.model : [await findModel(options.data)];
   if (options.attention) await ensureWritable(folderOf(options.attention));
-  const backend = await openDevice(options.device);
+  const backend = await openDevice(options);
   const models = await loadModels(backend, files);
   console.error(`captioning with ${files.join(", ")} on ${backend.description}`);
 

@@ -42,7 +42,7 @@ await runScript(async () => {
   });
 
   // 1. Where it runs.
-  const backend = await openDevice(options.device);
+  const backend = await openDevice(options);
   console.error(`demo on ${backend.description}, seed ${seed}, into ${dir}`);
   await ensureWritable(dir);
 

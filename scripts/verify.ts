@@ -9,7 +9,9 @@ import type { Backend } from "../lib/backend/backend.ts";
 import { openCpu } from "../lib/backend/cpu.ts";
 import { DEVICES } from "../lib/backend/open.ts";
 import { openWebgpu } from "../lib/backend/webgpu.ts";
+import { openBlas } from "../lib/deno/blas.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
+import { BLAS_OPTION } from "../lib/deno/device_options.ts";
 import { GOLDEN_GROUPS, verifyGoldens } from "../lib/deno/goldens.ts";
 import { quietGraphics } from "../lib/deno/open_device.ts";
 import { runScript } from "../lib/deno/run_script.ts";
@@ -22,6 +24,7 @@ await runScript(async () => {
       choices: DEVICES,
       description: "auto: the CPU, and the GPU where there is one",
     },
+    blas: BLAS_OPTION,
     group: { choices: GOLDEN_GROUPS, list: true, description: "only these parts (default: all)" },
     json: { default: false, description: "print the cases as JSON on stdout" },
   }, {
@@ -34,7 +37,7 @@ await runScript(async () => {
   // 1. The devices.
   if (options.device !== "cpu") quietGraphics();
   const backends: Backend[] = [];
-  if (options.device !== "webgpu") backends.push(await openCpu());
+  if (options.device !== "webgpu") backends.push(await openCpu({ blas: () => openBlas(options.blas) }));
   const wantsGpu = options.device === "webgpu" ||
     (options.device === "auto" && await navigator.gpu?.requestAdapter());
   if (wantsGpu) backends.push(await openWebgpu());

@@ -7,7 +7,7 @@ import { conv2dKernel } from "../kernels/conv2d.ts";
 import { conv2dBackwardInputKernel } from "../kernels/conv2d_backward_input.ts";
 import { conv2dBackwardWeightKernel } from "../kernels/conv2d_backward_weight.ts";
 import type { ConvShape } from "../kernels/gemm/mod.ts";
-import { Workbench } from "./gemm_workbench.ts";
+import { ENGINES, Workbench } from "./gemm_workbench.ts";
 
 /** The kernels' parameters of a shape. */
 function params(s: ConvShape) {
@@ -26,11 +26,11 @@ function shapeOf(s: Sizes): ConvShape {
   return { ...s, outHeight: out(s.inHeight, s.kernelHeight), outWidth: out(s.inWidth, s.kernelWidth) };
 }
 
-for (const relaxed of [true, false]) {
-  describe(`SIMD convolution, ${relaxed ? "fused" : "separate"} multiply-add`, () => {
+for (const { name, options, ignore } of ENGINES) {
+  describe(`SIMD convolution, ${name}`, { ignore }, () => {
     let bench: Workbench;
     beforeAll(async () => {
-      bench = await Workbench.open({ relaxed });
+      bench = await Workbench.open(options);
     });
     afterAll(() => bench.close());
 

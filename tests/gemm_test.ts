@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import type { GemmArguments } from "../kernels/gemm/mod.ts";
 import { matmulKernel } from "../kernels/matmul.ts";
-import { Workbench } from "./gemm_workbench.ts";
+import { ENGINES, Workbench } from "./gemm_workbench.ts";
 
 /** Around the tiles (2, 4, 6, 8, 24, 48), primes, and the rows of our training step. */
 const SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 23, 24, 25, 31, 37, 47, 48, 49, 61];
@@ -26,11 +26,11 @@ function twin(args: GemmArguments): Float64Array {
   return c;
 }
 
-for (const relaxed of [true, false]) {
-  describe(`SIMD matrix product, ${relaxed ? "fused" : "separate"} multiply-add`, () => {
+for (const { name, options, ignore } of ENGINES) {
+  describe(`SIMD matrix product, ${name}`, { ignore }, () => {
     let bench: Workbench;
     beforeAll(async () => {
-      bench = await Workbench.open({ relaxed });
+      bench = await Workbench.open(options);
     });
     afterAll(() => bench.close());
 

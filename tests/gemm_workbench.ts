@@ -4,6 +4,18 @@
 import assert from "node:assert/strict";
 import { type EngineOptions, openEngine } from "../kernels/gemm/mod.ts";
 import type { CpuEngine } from "../kernels/gemm/mod.ts";
+import { openBlas } from "../lib/deno/blas.ts";
+import { IN_CI } from "./fixtures.ts";
+
+/** The system's BLAS, where there is one; in CI there must be. */
+export const BLAS = openBlas(IN_CI ? "on" : "auto");
+
+/** The engines that products and convolutions are checked with. */
+export const ENGINES: readonly { name: string; options: EngineOptions; ignore: boolean }[] = [
+  { name: "fused multiply-add", options: { relaxed: true }, ignore: false },
+  { name: "separate multiply-add", options: { relaxed: false }, ignore: false },
+  { name: "the system's BLAS", options: { blas: BLAS }, ignore: BLAS === undefined },
+];
 
 /** An engine and a simple allocator on its memory. */
 export class Workbench {

@@ -163,6 +163,7 @@ export class FunctionBuilder {
 export class ModuleBuilder {
   readonly #types: number[][] = [];
   readonly #functions: { type: number; body: number[] }[] = [];
+  readonly #imports: number[][] = [];
   readonly #exports: number[][] = [];
   readonly #jobs: { name: string; index: number }[] = [];
 
@@ -175,6 +176,22 @@ export class ModuleBuilder {
     const found = this.#types.findIndex((type) => String(type) === String(code));
     return found >= 0 ? found : this.#types.push(code) - 1;
   }
+  /**
+   * Declares a function of the host's ("env" `name`), which returns nothing. It may be called as those defined here.
+   *
+   * @throws {Error} If a function has been defined before: imports are numbered first.
+   */
+  import<const P extends Readonly<Record<string, Type>>>(
+    name: string,
+    parameters: P,
+  ): Callee<keyof P & string> {
+    if (this.#functions.length > 0) {
+      throw new Error(`Cannot import "${name}": functions have been defined already, import it first`);
+    }
+    const type = this.type(Object.values(parameters));
+    const index = this.#imports.push([...text("env"), ...text(name), 0, ...unsigned(type)]) - 1;
+    return { index, parameters: Object.keys(parameters) };
+  }
   /** Defines a function; its parameters are locals that it may change. */
   define<const P extends Readonly<Record<string, Type>>>(
     parameters: P,
@@ -186,7 +203,7 @@ export class ModuleBuilder {
     // `local` returned for each name the class of its type.
     build(f, locals as { readonly [Name in keyof P]: ValueOf<P[Name]> });
     const type = this.type(Object.values(parameters));
-    const index = this.#functions.push({ type, body: f.body() }) - 1;
+    const index = this.#imports.length + this.#functions.push({ type, body: f.body() }) - 1;
     return { index, parameters: Object.keys(parameters) };
   }
   export(name: string, callee: Callee): void {
@@ -207,7 +224,7 @@ export class ModuleBuilder {
     return new Uint8Array([
       ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
       ...section(1, list(this.#types)),
-      ...section(2, list([[...text("env"), ...text("memory"), 2, ...limits]])),
+      ...section(2, list([[...text("env"), ...text("memory"), 2, ...limits], ...this.#imports])),
       ...section(3, list(this.#functions.map(({ type }) => unsigned(type)))),
       ...section(4, list([[0x70, 0, ...unsigned(jobs.length)]])),
       ...section(7, list(this.#exports)),

@@ -2,10 +2,11 @@
 /** Plans convolutions and the gradient of their input. Images NHWC, weights [kh, kw, Cin / groups, Cout]. */
 
 import { ceilDiv, type NumberArray } from "../kernel.ts";
+import { evenBlock } from "./blocks.ts";
 import { CONV_SLOTS } from "./conv_jobs.ts";
 import { isDepthwise, runDepthwise } from "./depthwise.ts";
 import type { ConvShape } from "./engine.ts";
-import { BLOCK_B_FLOATS, evenBlock, gemm, SMALL_JOB, TASKS_PER_THREAD } from "./gemm.ts";
+import { BLOCK_B_FLOATS, gemm, SMALL_JOB, TASKS_PER_THREAD } from "./gemm.ts";
 import { addressOf, type Machine } from "./machine.ts";
 import { RELU } from "./micro_kernel.ts";
 import { AREA_A_BYTES, AREA_B_BYTES, TABLE_LENGTH } from "./scratch.ts";

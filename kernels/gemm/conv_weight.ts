@@ -2,11 +2,12 @@
 /** Plans the gradient of a convolution's weights: a matrix product whose inner size is all pixels. */
 
 import { ceilDiv, type NumberArray } from "../kernel.ts";
+import { evenBlock } from "./blocks.ts";
 import { CONV_WEIGHT_SLOTS } from "./conv_jobs.ts";
 import { addresses, isProduct } from "./conv.ts";
 import { isDepthwise, runDepthwise } from "./depthwise.ts";
 import type { ConvShape } from "./engine.ts";
-import { BLOCK_B_FLOATS, evenBlock, gemm, SMALL_JOB } from "./gemm.ts";
+import { BLOCK_B_FLOATS, gemm, SMALL_JOB } from "./gemm.ts";
 import type { Machine } from "./machine.ts";
 import { AREA_A_BYTES, AREA_B_BYTES } from "./scratch.ts";
 

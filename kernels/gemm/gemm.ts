@@ -2,6 +2,8 @@
 /** Plans a matrix product: which job, in which blocks. The plan changes speed, never the order of any sum. */
 
 import { ceilDiv, type NumberArray } from "../kernel.ts";
+import { evenBlock } from "./blocks.ts";
+import { planBlas, suitsBlas } from "./blas.ts";
 import type { GemmArguments } from "./engine.ts";
 import { B_DIRECT, B_ROWS, B_TRANSPOSED, GEMM_SLOTS } from "./gemm_jobs.ts";
 import { addressOf, type Machine } from "./machine.ts";
@@ -32,13 +34,6 @@ export const TASKS_PER_THREAD = 4;
 /** Elements from the first to the last one of `rows` rows of `length`. */
 function extent(rows: number, row: number, length: number): number {
   return rows > 0 && length > 0 ? (rows - 1) * row + length : 0;
-}
-
-/** Splits `total` into blocks of at most `most`, all multiples of `unit`, about equal. */
-export function evenBlock(total: number, most: number, unit: number): number {
-  if (!(most < total)) return Math.max(unit, ceilDiv(total, unit) * unit);
-  const whole = Math.max(unit, Math.floor(most / unit) * unit);
-  return Math.max(unit, ceilDiv(ceilDiv(total, ceilDiv(total, whole)), unit) * unit);
 }
 
 /**
@@ -84,6 +79,10 @@ export function gemm(machine: Machine, args: GemmArguments, options: { relu?: bo
     biasRow: 0,
     biasColumn: bias ? 4 : 0,
   };
+  if (suitsBlas(machine, { M, N, K })) {
+    const { alone } = planBlas(machine, values, batch);
+    return runGemm(machine, "blas", { values, batch, alone });
+  }
   const alone = machine.threads === 1 || batch * M * N * K < SMALL_JOB;
   const tasks = alone ? 1 : ceilDiv(machine.threads * TASKS_PER_THREAD, batch);
   // A column of [K, 1] rows lies in memory as one row [1, K] does.
@@ -95,14 +94,22 @@ export function gemm(machine: Machine, args: GemmArguments, options: { relu?: bo
     job = "dot";
     planDot(values, tasks);
   } else planPanels(values, tasks);
+  runGemm(machine, job, { values, batch, alone });
+}
+
+type Values = Record<(typeof GEMM_SLOTS)[number], number>;
+
+function runGemm(
+  machine: Machine,
+  job: string,
+  { values, batch, alone }: { values: Values; batch: number; alone: boolean },
+): void {
   machine.run(job, {
     values: GEMM_SLOTS.map((name) => values[name]),
     tasks: values.tasksM * values.tasksN * batch,
     alone,
   });
 }
-
-type Values = Record<(typeof GEMM_SLOTS)[number], number>;
 
 /** Dot products: the operand with more rows plays B, whose tiles are wider. */
 function planDot(v: Values, tasks: number): void {

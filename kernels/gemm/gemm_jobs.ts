@@ -51,7 +51,7 @@ export const B_TRANSPOSED = 2;
 type Locals = Record<(typeof GEMM_SLOTS)[number], I32>;
 
 /** The block of C that a task owns. */
-function block(f: FunctionBuilder, task: I32, g: Locals) {
+export function block(f: FunctionBuilder, task: I32, g: Locals) {
   const m0 = f.i32(task.rem(g.tasksM).mul(g.blockM));
   const rest = f.i32(task.div(g.tasksM));
   const n0 = f.i32(rest.rem(g.tasksN).mul(g.blockN));

@@ -7,6 +7,8 @@ import type { NumberArray } from "../kernel.ts";
 export interface Machine {
   /** Threads that compute, this one included. */
   readonly threads: number;
+  /** Whether jobs may call the system's BLAS: on every thread, or on the calling one alone. */
+  readonly blas: "none" | "shared" | "alone";
   /** Whether an array is a view of the engine's memory. */
   owns(array: NumberArray): boolean;
   /** A number that no other job has. */

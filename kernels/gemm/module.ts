@@ -2,6 +2,7 @@
 /** The engine's WebAssembly module: every job, emitted for the machine at hand. */
 
 import { ModuleBuilder } from "./assembler.ts";
+import { defineBlasEdges, defineBlasJob, importSgemm } from "./blas_jobs.ts";
 import { defineConvJob, defineConvWeightJob } from "./conv_jobs.ts";
 import { defineDepthwise, defineDepthwiseInput, defineDepthwiseWeight } from "./depthwise_jobs.ts";
 import { defineDotJob, defineGemmJob } from "./gemm_jobs.ts";
@@ -19,11 +20,12 @@ export interface EngineModule {
   readonly loops: ReadonlyMap<string, LoopShape>;
 }
 
-/** Emits the module. */
+/** Emits the module; with the system's BLAS where `blas` is set: it imports the function then. */
 export function buildModule(
-  options: { relaxed: boolean; shared: boolean; maximumPages: number },
+  options: { relaxed: boolean; shared: boolean; maximumPages: number; blas?: boolean },
 ): EngineModule {
   const module = new ModuleBuilder(options.relaxed);
+  const sgemm = options.blas ? importSgemm(module) : undefined;
   const tiles = defineTiles(module);
   module.job("gemm", defineGemmJob(module, tiles));
   module.job("dot", defineDotJob(module));
@@ -32,6 +34,10 @@ export function buildModule(
   module.job("depthwise", defineDepthwise(module));
   module.job("depthwise_input", defineDepthwiseInput(module));
   module.job("depthwise_weight", defineDepthwiseWeight(module));
+  if (sgemm) {
+    const edges = defineBlasEdges(module);
+    module.job("blas", defineBlasJob(module, sgemm, edges));
+  }
   const loops = defineLoops(module);
   definePool(module);
   return { bytes: module.bytes(options), entries: module.entries, loops };

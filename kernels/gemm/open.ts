@@ -3,6 +3,7 @@
 
 import { conv2dBackwardWeight } from "./conv_weight.ts";
 import { conv2d, conv2dBackwardInput } from "./conv.ts";
+import type { Blas } from "./blas.ts";
 import type { CpuEngine } from "./engine.ts";
 import { gemm } from "./gemm.ts";
 import { runLoop } from "./loops.ts";
@@ -26,6 +27,8 @@ export interface EngineOptions {
   readonly maximumMegabytes?: number;
   /** Whether to use the fused multiply-add of relaxed SIMD. Default: where the machine has it. */
   readonly relaxed?: boolean;
+  /** The system's BLAS, for the products that it is faster at. Default: none; results depend on it. */
+  readonly blas?: Blas;
 }
 
 /** Whether this thread may share memory with workers and wait for them (a browser's main thread may not). */
@@ -77,15 +80,17 @@ export async function openEngine(options: EngineOptions = {}): Promise<CpuEngine
   const threads = shared ? wanted : 1;
   const heapStart = reservedBytes(threads);
   const { memory, maximumPages } = openMemory(heapStart, shared, maximumMegabytes);
-  const module = buildModule({ relaxed, shared, maximumPages });
-  const pool = new Pool(module, memory);
+  // Memory that is not shared may move when it grows: the library would not find it.
+  const blas = shared ? options.blas : undefined;
+  const module = buildModule({ relaxed, shared, maximumPages, blas: blas !== undefined });
+  const pool = new Pool(module, memory, blas);
   let problem = "";
   try {
     await pool.start(threads - 1);
   } catch (error) {
     problem = ` (workers did not start: ${error instanceof Error ? error.message : error})`;
   }
-  const kind = relaxed ? "relaxed SIMD 6×8" : "SIMD 4×8";
+  const kind = `${blas ? `${blas.name}, ` : ""}${relaxed ? "relaxed SIMD 6×8" : "SIMD 4×8"}`;
   return {
     memory,
     get threads() {

@@ -2,6 +2,7 @@
 /** The threads: this one, and Workers that share its memory and wait for jobs. */
 
 import type { NumberArray } from "../kernel.ts";
+import type { Blas } from "./blas.ts";
 import type { JobCall, Machine } from "./machine.ts";
 import type { EngineModule } from "./module.ts";
 import { ARGUMENT_SLOTS, ARGUMENTS, CONTROL, SCRATCH } from "./pool_jobs.ts";
@@ -27,7 +28,9 @@ interface PoolExports {
 
 /** Jobs on this thread and, once {@linkcode Pool.start} has succeeded, on workers. */
 export class Pool implements Machine {
+  readonly blas: "none" | "shared" | "alone";
   readonly #memory: WebAssembly.Memory;
+  readonly #workerSource: string | undefined;
   readonly #entries: ReadonlyMap<string, number>;
   readonly #compiled: WebAssembly.Module;
   readonly #exports: PoolExports;
@@ -39,12 +42,16 @@ export class Pool implements Machine {
   #serial = 0;
   #broken = "";
 
-  constructor(module: EngineModule, memory: WebAssembly.Memory) {
+  /** @param blas The library that the module imports its function from, where it does. */
+  constructor(module: EngineModule, memory: WebAssembly.Memory, blas?: Blas) {
     this.#memory = memory;
+    this.blas = !blas ? "none" : blas.workerSource ? "shared" : "alone";
+    this.#workerSource = blas?.workerSource;
     this.noteGrowth();
     this.#entries = module.entries;
     this.#compiled = new WebAssembly.Module(module.bytes);
-    const instance = new WebAssembly.Instance(this.#compiled, { env: { memory } });
+    const env: WebAssembly.ModuleImports = blas ? { memory, sgemm: blas.open(memory) } : { memory };
+    const instance = new WebAssembly.Instance(this.#compiled, { env });
     // The module is ours: `definePool` exports exactly these.
     this.#exports = instance.exports as unknown as PoolExports;
     this.#integers = new Int32Array(memory.buffer, 0, ARGUMENTS / 4 + ARGUMENT_SLOTS);
@@ -97,7 +104,7 @@ export class Pool implements Machine {
         alive,
         failed: CONTROL.failed,
         done: CONTROL.done,
-      });
+      }, this.#workerSource);
     }
   }
 

@@ -6,6 +6,8 @@
  * that file, and a path that survives bundling.
  */
 
+import type { Blas } from "./blas.ts";
+
 /** What a worker is given. */
 export interface WorkerSetup {
   readonly module: WebAssembly.Module;
@@ -19,8 +21,8 @@ export interface WorkerSetup {
   readonly done: number;
 }
 
-/** Runs in the worker. Nothing outside this function exists there. */
-function workerMain(): void {
+/** Runs in the worker. Nothing outside this function exists there; `openSgemm` is that of a BLAS, if there is one. */
+function workerMain(openSgemm?: Blas["open"]): void {
   // The page's and the worker's global scopes are one type here; in a worker both take a message alone.
   const scope = globalThis as unknown as {
     onmessage: ((event: MessageEvent<WorkerSetup>) => void) | null;
@@ -29,7 +31,11 @@ function workerMain(): void {
   };
   scope.onmessage = ({ data: { module, memory, scratch, alive, failed, done } }) => {
     const words = new Int32Array(memory.buffer, 0, 1024);
-    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+    // Without `openSgemm` no job of a worker's calls it: the library's are the calling thread's, or there is none.
+    const sgemm = openSgemm?.(memory) ?? (() => {
+      throw new Error("this thread has no BLAS");
+    });
+    const { exports } = new WebAssembly.Instance(module, { env: { memory, sgemm } });
     scope.postMessage("ready");
     try {
       (exports.serve as (scratch: number, alive: number) => void)(scratch, alive);
@@ -45,12 +51,19 @@ function workerMain(): void {
   };
 }
 
-/** The source's address, made once. */
-let sourceUrl: string | undefined;
+/** Addresses of the sources, by the BLAS in them, made once. */
+const sourceUrls = new Map<string, string>();
 
-/** Starts a worker and returns at once. It joins the pool when it is up. */
-export function startWorker(setup: WorkerSetup): Worker {
-  sourceUrl ??= URL.createObjectURL(new Blob([`(${workerMain})()`], { type: "text/javascript" }));
+/**
+ * Starts a worker and returns at once. It joins the pool when it is up.
+ *
+ * @param blasSource See `Blas.workerSource`.
+ */
+export function startWorker(setup: WorkerSetup, blasSource = ""): Worker {
+  const source = `(${workerMain})(${blasSource})`;
+  const sourceUrl = sourceUrls.get(source) ??
+    URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  sourceUrls.set(source, sourceUrl);
   const worker = new Worker(sourceUrl, { type: "module" });
   worker.onerror = (event) => event.preventDefault(); // `failed` has counted it: it must not end the program as well
   worker.postMessage(setup);

@@ -1,6 +1,6 @@
 // This module is browser compatible.
 import type { CpuEngine } from "../../kernels/gemm/engine.ts";
-import { openEngine } from "../../kernels/gemm/mod.ts";
+import { type Blas, openEngine } from "../../kernels/gemm/mod.ts";
 import type { Kernel, NumberArray } from "../../kernels/kernel.ts";
 import type { Backend, MemoryUse, Storage, StorageType } from "./backend.ts";
 import { type CpuMemory, CpuStorage, DoubleMemory, EngineMemory } from "./cpu_memory.ts";
@@ -9,11 +9,14 @@ import { type CpuMemory, CpuStorage, DoubleMemory, EngineMemory } from "./cpu_me
 export interface CpuOptions {
   /** Threads that compute. Default: the machine's logical processors. */
   readonly threads?: number;
+  /** Finds the system's BLAS, when it is known that the CPU computes. Default: none. */
+  readonly blas?: () => Blas | undefined;
 }
 
 /** Opens the CPU as a device: SIMD on all its cores where the runtime allows threads. */
 export async function openCpu(options: CpuOptions = {}): Promise<CpuBackend> {
-  return new CpuBackend({ engine: await openEngine(options) });
+  const { threads, blas } = options;
+  return new CpuBackend({ engine: await openEngine({ threads, blas: blas?.() }) });
 }
 
 /** The CPU: kernels' `fast` forms on the engine, their twins otherwise. */

@@ -1,6 +1,6 @@
 // This module is browser compatible.
 import type { Backend } from "./backend.ts";
-import { openCpu } from "./cpu.ts";
+import { type CpuOptions, openCpu } from "./cpu.ts";
 
 /** Devices a person can ask for. */
 export const DEVICES = ["auto", "webgpu", "cpu"] as const;
@@ -13,11 +13,12 @@ export type DeviceName = (typeof DEVICES)[number];
  * "auto" takes a GPU where there is one, else the CPU: a software adapter, a CPU that plays a GPU, is slower than
  * the CPU itself.
  *
+ * @param options For the CPU, where it is the CPU.
  * @throws {Error} If "webgpu" is asked for and there is no adapter.
  */
 export async function openBackend(
   device: DeviceName = "auto",
-  options: { readonly threads?: number } = {},
+  options: CpuOptions = {},
 ): Promise<Backend> {
   if (device === "cpu") return await openCpu(options);
   if (device === "auto") {

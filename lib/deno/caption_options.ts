@@ -1,7 +1,7 @@
 // This module runs in Deno only.
-import { DEVICES } from "../backend/open.ts";
 import type { CommandDescription, OptionDefinitions } from "./cli.ts";
 import { SAMPLE_OPTIONS, SEARCH_OPTIONS } from "./search_options.ts";
+import { DEVICE_OPTIONS } from "./device_options.ts";
 
 /** Flags of `caption`. */
 export const CAPTION_OPTIONS = {
@@ -31,7 +31,7 @@ export const CAPTION_OPTIONS = {
   ...SAMPLE_OPTIONS,
   attention: { placeholder: "OUT.html", description: "write a page that shows where each word looked" },
   maxMegapixels: { default: 100, type: "number", min: 0.001, description: "larger pictures are refused" },
-  device: { default: "auto", choices: DEVICES, description: "what computes" },
+  ...DEVICE_OPTIONS,
   json: { default: false, description: "print a JSON line for each picture" },
 } as const satisfies OptionDefinitions;
 

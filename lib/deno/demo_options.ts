@@ -1,6 +1,6 @@
 // This module runs in Deno only.
-import { DEVICES } from "../backend/open.ts";
 import type { CommandDescription, OptionDefinitions } from "./cli.ts";
+import { DEVICE_OPTIONS } from "./device_options.ts";
 
 /** Flags of `demo`. */
 export const DEMO_OPTIONS = {
@@ -9,7 +9,7 @@ export const DEMO_OPTIONS = {
   steps: { default: 4000, min: 1, description: "training steps of 16 pictures" },
   beam: { default: 1, min: 1, max: 100, description: "captions kept at each word when captioning" },
   seed: { default: 1, description: "names the world, the model's start and the order of the pictures" },
-  device: { default: "auto", choices: DEVICES, description: "what computes" },
+  ...DEVICE_OPTIONS,
   json: { default: false, description: "print the result as a last line of JSON on stdout" },
 } as const satisfies OptionDefinitions;
 

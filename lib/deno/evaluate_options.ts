@@ -1,10 +1,10 @@
 // This module runs in Deno only.
 /** The evaluation script's flags. */
 
-import { DEVICES } from "../backend/open.ts";
 import { TOKENIZER_NAMES } from "../text/tokenize.ts";
 import type { CommandDescription, OptionDefinitions } from "./cli.ts";
 import { SEARCH_OPTIONS } from "./search_options.ts";
+import { DEVICE_OPTIONS } from "./device_options.ts";
 
 /** Flags of `evaluate`. */
 export const EVALUATE_OPTIONS = {
@@ -65,7 +65,7 @@ export const EVALUATE_OPTIONS = {
     description: "fit the temperature at which words are as sure as they are right, on half of the split",
   },
   seed: { default: 1, description: "names the samples of the intervals" },
-  device: { default: "auto", choices: DEVICES, description: "what computes" },
+  ...DEVICE_OPTIONS,
   json: { default: false, description: "print the scores as JSON" },
 } as const satisfies OptionDefinitions;
 

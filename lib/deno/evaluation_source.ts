@@ -1,7 +1,6 @@
 // This module runs in Deno only.
 /** What is evaluated: a file of captions, or what a model writes of a split. */
 
-import type { DeviceName } from "../backend/open.ts";
 import type { SplitName } from "../data/captions.ts";
 import { PictureError } from "../image/picture_error.ts";
 import { resizeBilinear } from "../image/resize.ts";
@@ -18,7 +17,7 @@ import { encodeJpeg } from "./encode.ts";
 import { UsageError } from "./cli.ts";
 import { findModel } from "./find_model.ts";
 import { loadModels } from "./model_disk.ts";
-import { openDevice } from "./open_device.ts";
+import { type DeviceWish, openDevice } from "./open_device.ts";
 import { progressBar } from "./progress.ts";
 import { type SearchFlags, searchPlan } from "./search_options.ts";
 
@@ -73,7 +72,7 @@ export async function readResults(path: string): Promise<CaptionResult[]> {
 }
 
 /** Options of {@linkcode modelSource}. */
-export interface ModelSourceOptions extends DataPlace, SearchFlags {
+export interface ModelSourceOptions extends DataPlace, SearchFlags, DeviceWish {
   /** Several write together; none: the newest of training's and the demo's. */
   readonly model: readonly string[];
   readonly split: SplitName;
@@ -82,7 +81,6 @@ export interface ModelSourceOptions extends DataPlace, SearchFlags {
   /** Fit a temperature: {@linkcode EvaluationSource.calibration}. Default false. */
   readonly calibrate?: boolean;
   readonly valShare?: number;
-  readonly device: DeviceName;
 }
 
 /**
@@ -93,7 +91,7 @@ export interface ModelSourceOptions extends DataPlace, SearchFlags {
 export async function modelSource(options: ModelSourceOptions): Promise<EvaluationSource> {
   const files = options.model.length > 0 ? options.model : [await findModel(options.data ?? "data")];
   const path = files.join(", ");
-  const backend = await openDevice(options.device);
+  const backend = await openDevice(options);
   try {
     const models = await loadModels(backend, files);
     const [loaded] = models;

@@ -1,17 +1,32 @@
 // This module runs in Deno only.
 import type { Backend } from "../backend/backend.ts";
 import { type DeviceName, openBackend } from "../backend/open.ts";
+import { type BlasChoice, openBlas } from "./blas.ts";
 
 const RUNTIME_DIR = "XDG_RUNTIME_DIR";
 
+/** What a person asked for, see `device_options.ts`. */
+export interface DeviceWish {
+  /** Default "auto". */
+  readonly device?: DeviceName;
+  /** Default "auto". */
+  readonly blas?: BlasChoice;
+}
+
 /**
- * Opens the device that a person asked for: as {@linkcode openBackend}, without the complaints of graphics drivers.
+ * Opens the device that a person asked for: as {@linkcode openBackend}, with the system's BLAS on the CPU, and without
+ * the complaints of graphics drivers.
  *
- * @throws {Error} If "webgpu" is asked for and there is no adapter.
+ * @throws {Error} If "webgpu" is asked for and there is no adapter, or a BLAS and there is none.
  */
-export async function openDevice(device: DeviceName = "auto"): Promise<Backend> {
+export async function openDevice({ device = "auto", blas = "auto" }: DeviceWish = {}): Promise<Backend> {
   if (device !== "cpu") quietGraphics();
-  return await openBackend(device);
+  if (blas === "on" && device === "webgpu") {
+    throw new Error(
+      "Cannot use the system's BLAS: it computes on the CPU, leave out --blas on or --device webgpu",
+    );
+  }
+  return await openBackend(device, { blas: () => openBlas(blas) });
 }
 
 /**

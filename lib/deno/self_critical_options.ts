@@ -1,8 +1,8 @@
 // This module runs in Deno only.
-import { DEVICES } from "../backend/open.ts";
 import { BASELINES } from "../train/self_critical.ts";
 import { SCHEDULES } from "../train/schedule.ts";
 import { type CommandDescription, type OptionDefinitions, type Options, UsageError } from "./cli.ts";
+import { DEVICE_OPTIONS } from "./device_options.ts";
 
 /** Flags of `self-critical`. */
 export const SELF_CRITICAL_OPTIONS = {
@@ -50,7 +50,7 @@ export const SELF_CRITICAL_OPTIONS = {
   validateEvery: { default: 50, min: 1, description: "steps between scores on held-out pictures" },
   checkpointEvery: { default: "100", description: "steps between checkpoints, or minutes: 10m" },
   seed: { default: 1, description: "names all random numbers" },
-  device: { default: "auto", choices: DEVICES, description: "what computes" },
+  ...DEVICE_OPTIONS,
   json: { default: false, description: "print the result as JSON on stdout" },
 } as const satisfies OptionDefinitions;
 

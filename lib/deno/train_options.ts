@@ -1,13 +1,13 @@
 // This module runs in Deno only.
 /** The training script's flags, and how they override a preset. */
 
-import { DEVICES } from "../backend/open.ts";
 import { DEFAULT_PREPROCESSING } from "../image/preprocess.ts";
 import { DECODERS, ENCODERS, type ModelConfig } from "../models/config.ts";
 import { modelConfig, type Preset, PRESET_NAMES, PRESETS } from "../train/presets.ts";
 import { SCHEDULES } from "../train/schedule.ts";
 import { TOKENIZER_NAMES } from "../text/tokenize.ts";
 import { type CommandDescription, type OptionDefinitions, type Options, UsageError } from "./cli.ts";
+import { DEVICE_OPTIONS } from "./device_options.ts";
 
 /** Flags of `train`. Those without a default take the preset's value. */
 export const TRAIN_OPTIONS = {
@@ -70,7 +70,7 @@ export const TRAIN_OPTIONS = {
     description: "larger photographs are left out, by their header",
   },
   seed: { default: 1, description: "names all random numbers" },
-  device: { default: "auto", choices: DEVICES, description: "what computes" },
+  ...DEVICE_OPTIONS,
   json: { default: false, description: "print the result as JSON on stdout" },
 } as const satisfies OptionDefinitions;
 
