@@ -10,8 +10,13 @@ import { cutBatch } from "../lib/models/batch_parts.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
 import { type HostWords, uploadBatch } from "../lib/models/device_batch.ts";
 import type { ModelConfig } from "../lib/models/config.ts";
-import { hash32 } from "../lib/random.ts";
+import { type JointStatistics, withJointStatistics } from "../lib/ops/joint_statistics.ts";
+import { batchNorm, mul, square, sum } from "../lib/ops/mod.ts";
+import { hash32, uniformAt } from "../lib/random.ts";
 import { scope } from "../lib/scope.ts";
+import { tensor } from "../lib/tensor.ts";
+import { ALONE, type Communicator } from "../lib/train/communicator.ts";
+import { Team } from "../lib/train/team.ts";
 import { Trainer } from "../lib/train/trainer.ts";
 import { compare } from "./check_op.ts";
 import { backends } from "./devices.ts";
@@ -170,5 +175,85 @@ describe("a step in several passes", () => {
     const inFour = peak(4);
     const inOne = peak(1);
     assert.ok(inFour < 0.5 * inOne, `${inFour} bytes in four passes, ${inOne} in one`);
+  });
+});
+
+describe("batch norm over several processes", () => {
+  /** Two processes with the same rows: what they add up to is twice what one has. */
+  const twins = { counts: true, sum: (data: Float64Array) => void data.forEach((x, i) => data[i] = 2 * x) };
+
+  it("gives values, gradients and running statistics of one process with all rows", async () => {
+    for (const backend of [new CpuBackend(), backends[0]]) {
+      const [rows, C] = [6, 3];
+      const numbers = (count: number, seed: number) =>
+        Array.from({ length: count }, (_, i) => 3 + uniformAt(seed, i));
+      const make = (values: readonly number[], shape: readonly number[]) =>
+        tensor(backend, values, { shape });
+      const half = numbers(rows * C, 1);
+      const run = async (values: readonly number[], joint?: JointStatistics) => {
+        const x = make(values, [values.length / C, C]);
+        const norm = {
+          weight: make(numbers(C, 2), [C]),
+          bias: make(numbers(C, 3), [C]),
+          runningMean: make(numbers(C, 4), [C]),
+          runningVar: make(numbers(C, 5), [C]),
+        };
+        const { value, grads } = valueAndGrad([x, norm.weight, norm.bias], () => {
+          const y = withJointStatistics(joint, () => batchNorm(x, norm, { training: true, relu: true }));
+          return { loss: sum(mul(square(y), y)), y };
+        });
+        const tensors = [value.y, ...grads, norm.runningMean, norm.runningVar];
+        const read = await Promise.all(tensors.map((each) => each.read()));
+        for (const used of [x, value.loss, value.y, ...grads, ...Object.values(norm)]) used.dispose();
+        return read.map((each) => Array.from(each));
+      };
+      const [y, dX, dWeight, dBias, ...running] = await run([...half, ...half]);
+      const joint = await run(half, twins);
+      const want = [
+        y.slice(0, rows * C),
+        dX.slice(0, rows * C),
+        dWeight.map((d) => d / 2), // its own share of the sum
+        dBias.map((d) => d / 2),
+        ...running,
+      ];
+      const tolerance = backend.precision === "f64" ? 1e-10 : 1e-5;
+      want.forEach((numbers, i) =>
+        compare(joint[i], numbers, { what: `number ${i} on ${backend.description}`, tolerance })
+      );
+    }
+  });
+
+  it("refuses a GPU", () => {
+    for (const backend of backends.filter(({ name }) => name !== "cpu")) {
+      assert.throws(
+        () => new Team(ALONE, backend, { syncBatchNorm: true }),
+        /use --device cpu or leave out --sync-bn/,
+      );
+    }
+  });
+});
+
+describe("a team", () => {
+  it("adds up gradients in one message, and tells all that one wants to stop", async () => {
+    for (const backend of backends) {
+      const group: Communicator = { ...ALONE, sum: (data) => void data.forEach((x, i) => data[i] = 3 * x) };
+      const team = new Team(group, backend);
+      const step = {
+        grads: [tensor(backend, [1, 2, 3], { shape: [3] }), tensor(backend, [4], { shape: [1] })],
+        loss: tensor(backend, [5], { shape: [] }),
+        crossEntropy: tensor(backend, [6], { shape: [] }),
+      };
+      await team.sum(step);
+      const read = () => Promise.all([...step.grads, step.loss, step.crossEntropy].map((x) => x.read()));
+      assert.deepEqual((await read()).map((x) => [...x]), [[3, 6, 9], [12], [15], [18]]);
+      assert.equal(team.stopping, false);
+      assert.equal(team.messageBytes, 4 * 7);
+      team.wantsStop = true;
+      await team.sum({ ...step, grads: step.grads.slice(1) });
+      assert.deepEqual((await read()).map((x) => [...x]), [[3, 6, 9], [36], [45], [54]]);
+      assert.equal(team.stopping, true);
+      for (const used of [...step.grads, step.loss, step.crossEntropy]) used.dispose();
+      team.dispose();
+    }
   });
 });

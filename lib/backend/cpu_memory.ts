@@ -31,6 +31,11 @@ export class CpuStorage implements Storage {
   }
 }
 
+/** The numbers of a storage, where they lie in the host's memory; undefined on a GPU. Do not keep them. */
+export function hostNumbers(storage: Storage): NumberArray | undefined {
+  return storage instanceof CpuStorage ? storage.array : undefined;
+}
+
 /** Where arrays come from. */
 export interface CpuMemory {
   allocate(length: number, type: StorageType): NumberArray;

@@ -2,6 +2,7 @@
 /** Batches of pictures and captions in an order that seed and epoch alone decide, from any step on. */
 
 import { batchesPerEpoch, type CaptionChoice, type EpochOrder, epochOrder } from "./epoch_order.ts";
+import { type Cut, cutRows, heldImages, type RowRange } from "./parts.ts";
 import type { TokenTable } from "./token_table.ts";
 
 export type { CaptionChoice } from "./epoch_order.ts";
@@ -32,6 +33,8 @@ export interface BatchOptions {
   readonly dropLast?: boolean;
   /** Batches sorted by length together, see {@linkcode epochOrder}; 1 does not group. Default 64. */
   readonly window?: number;
+  /** Which rows of each batch this process takes: it reads the pictures of no others. Default: all. */
+  readonly share?: Cut;
 }
 
 /** One step's captions, and which pictures they are of. B rows, L ids in the longest caption. */
@@ -43,6 +46,8 @@ export interface WordBatch {
   readonly imageIds: readonly number[];
   /** Numbers of the pictures in their split [B]. */
   readonly images: Uint32Array;
+  /** The rows whose pictures are here, where this process shares the batch with others. Default: all. */
+  readonly held?: readonly RowRange[];
   /** Token ids [B, L]: start, words, end, then padding (0). */
   readonly captions: Uint32Array;
   /** Ids of each caption, start and end included [B]. */
@@ -53,7 +58,7 @@ export interface WordBatch {
 
 /** One step's captions and pictures. */
 export interface Batch extends WordBatch {
-  /** Bytes [B, size, size, 3]. The buffer beneath is a multiple of 4 bytes long, to be uploaded as u32. */
+  /** Bytes [B, size, size, 3], or those of the rows held. The buffer beneath is a multiple of 4 bytes long, to be uploaded as u32. */
   readonly pixels: Uint8Array;
 }
 
@@ -93,7 +98,7 @@ export class BatchLoader implements BatchSequence<Batch> {
    */
   batch(cursor: Cursor): Batch {
     const words = this.words(cursor);
-    return { ...words, pixels: this.#pixels(words.images) };
+    return { ...words, pixels: this.#pixels(heldImages(words)) };
   }
 
   /** The same without pixels: who makes of them what it needs itself asks for this. */
@@ -107,10 +112,12 @@ export class BatchLoader implements BatchSequence<Batch> {
     }
     const captions = order.captions.subarray(order.starts[step], order.starts[step + 1]);
     const images = order.images.slice(order.starts[step], order.starts[step + 1]);
+    const { share } = this.#options;
     return {
       epoch,
       step,
       images,
+      ...(share && { held: cutRows(images.length, share) }),
       imageIds: Array.from(images, (i) => imageIds[i]),
       ...padCaptions(tokens, captions),
     };

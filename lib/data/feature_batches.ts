@@ -1,6 +1,7 @@
 // This module is browser compatible.
 /** Batches that carry features in place of pixels, read ahead so that training does not wait for the disk. */
 
+import { heldImages } from "./parts.ts";
 import type { Batch, BatchLoader, BatchSequence, Cursor, WordBatch } from "./batches.ts";
 
 /** Features of a split's pictures. */
@@ -69,7 +70,7 @@ export class FeatureLoader implements BatchSequence<FeatureBatch | Batch> {
     words: WordBatch,
     { ring, place }: { readonly ring: Float32Array[]; readonly place: number },
   ): Promise<FeatureBatch> {
-    const { images } = words;
+    const images = heldImages(words);
     const length = images.length * this.#source.length;
     if (ring[place].length < length) ring[place] = this.#source.alloc(images.length);
     const features = ring[place].subarray(0, length);

@@ -45,3 +45,17 @@ function share(start: number, end: number, part: number, parts: number): [number
   const at = (i: number) => start + Math.floor((end - start) * i / parts);
   return [at(part), at(part + 1)];
 }
+
+/**
+ * Numbers of the pictures that a process holds of a batch, one range after another.
+ *
+ * @param images Numbers of all the batch's pictures.
+ * @param held Default: all of them.
+ */
+export function heldImages(
+  { images, held }: { readonly images: Uint32Array; readonly held?: readonly RowRange[] },
+): Uint32Array {
+  if (!held) return images;
+  const parts = held.map(({ first, count }) => images.subarray(first, first + count));
+  return Uint32Array.from(parts.flatMap((part) => [...part]));
+}

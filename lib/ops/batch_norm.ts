@@ -11,6 +11,7 @@ import type { Backend, Storage } from "../backend/backend.ts";
 import { record } from "../record.ts";
 import { Tensor } from "../tensor.ts";
 import { runColumnSum } from "./column_sum.ts";
+import { joinMoments, joinSums, type JointStatistics, jointStatistics } from "./joint_statistics.ts";
 
 /** Parameters and running statistics of a batch norm, [C] each. */
 export interface BatchNorm {
@@ -37,7 +38,8 @@ export interface BatchNormOptions {
 /**
  * Batch normalisation: `y = weight (x - mean) / sqrt(variance + epsilon) + bias` for each channel.
  *
- * Mean and variance are over all axes but the last (Ioffe and Szegedy, 2015).
+ * Mean and variance are over all axes but the last (Ioffe and Szegedy, 2015); inside `withJointStatistics` also over
+ * the x of the other processes.
  *
  * @param x [..., C].
  * @returns The shape of x.
@@ -50,12 +52,13 @@ export function batchNorm(x: Tensor, norm: BatchNorm, options: BatchNormOptions)
   const channels = checkChannels(x, norm);
   const rows = x.length / channels;
   const relu = Number(options.relu ?? false);
-  if (training && rows < 2) {
+  const joint = training ? jointStatistics() : undefined;
+  if (training && rows < 2 && !joint) {
     throw new RangeError(`Cannot normalise ${x} in training: a variance needs more than one value a channel`);
   }
-  const { mean, variance } = training
-    ? batchStatistics(x, norm, { rows, channels, momentum })
-    : { mean: runningMean, variance: runningVar };
+  const { mean, variance, allRows } = training
+    ? batchStatistics(x, norm, { rows, channels, momentum, joint })
+    : { mean: runningMean, variance: runningVar, allRows: rows };
   const y = new Tensor(backend, x.shape, { label: "batch_norm" });
   const statistics = { mean: mean.storage, variance: variance.storage };
   backend.run(
@@ -71,7 +74,9 @@ export function batchNorm(x: Tensor, norm: BatchNorm, options: BatchNormOptions)
     let dX: Tensor | undefined;
     if (needed[0]) {
       dX = new Tensor(backend, x.shape, { label: "d_x" });
-      const rest = { weight: weight.storage, sums: (sums ?? weight).storage, d_x: dX.storage };
+      // The kernel divides by its own rows. d_weight and d_bias stay this process' own: they are summed with the others.
+      const all = joint ? jointSums(joint, sums!, rows / allRows) : sums;
+      const rest = { weight: weight.storage, sums: (all ?? weight).storage, d_x: dX.storage };
       const buffers = { ...maps, d_y: dY!.storage, ...rest };
       backend.run(batchNormBackwardKernel, buffers, { ...shape, training: Number(training) });
     }
@@ -99,23 +104,28 @@ function checkChannels(x: Tensor, norm: BatchNorm): number {
 function batchStatistics(
   x: Tensor,
   { runningMean, runningVar }: BatchNorm,
-  { rows, channels, momentum }: { rows: number; channels: number; momentum: number },
-): { mean: Tensor; variance: Tensor } {
+  { rows, channels, momentum, joint }: {
+    rows: number;
+    channels: number;
+    momentum: number;
+    joint: JointStatistics | undefined;
+  },
+): { mean: Tensor; variance: Tensor; allRows: number } {
   const { backend } = x;
   const mean = new Tensor(backend, [channels], { label: "mean" });
   const variance = new Tensor(backend, [channels], { label: "variance" });
   const shares = batchNormShares(rows);
   const partial = backend.alloc(shares * 2 * channels);
+  const moments = { mean: mean.storage, variance: variance.storage };
+  const running = [runningMean.storage, runningVar.storage];
+  const moved = joint ? running.map(({ length }) => backend.alloc(length)) : running; // joint ones move below
   backend.run(batchNormStatisticsKernel, { x: x.storage, partial }, { rows, channels, shares });
-  backend.run(batchNormCombineKernel, {
-    partial,
-    mean: mean.storage,
-    variance: variance.storage,
-    running_mean: runningMean.storage,
-    running_variance: runningVar.storage,
-  }, { rows, channels, shares, momentum });
+  const outputs = { ...moments, running_mean: moved[0], running_variance: moved[1] };
+  backend.run(batchNormCombineKernel, { partial, ...outputs }, { rows, channels, shares, momentum });
   backend.free(partial);
-  return { mean, variance };
+  if (!joint) return { mean, variance, allRows: rows };
+  for (const storage of moved) backend.free(storage);
+  return { mean, variance, allRows: joinMoments(joint, { ...moments, running }, { rows, momentum }) };
 }
 
 /** [2, C]: the sums of g and of g · x̂, which are d_bias and d_weight. */
@@ -132,6 +142,15 @@ function backwardSums(
   runColumnSum(backend, { x: partial, y: sums.storage }, { M: shares, N: 2 * channels });
   backend.free(partial);
   return sums;
+}
+
+/** The sums over all processes, times `factor`, beside this one's own. */
+function jointSums(joint: JointStatistics, sums: Tensor, factor: number): Tensor {
+  const all = new Tensor(sums.backend, sums.shape, { label: "joint sums" });
+  const buffers = { x: sums.storage, y: all.storage };
+  sums.backend.run(copyKernel, buffers, { count: sums.length, x_offset: 0, y_offset: 0 });
+  joinSums(joint, all.storage, factor);
+  return all;
 }
 
 /** Half of the sums as a tensor of its own. */

@@ -1,18 +1,20 @@
 // This module is browser compatible.
 import { copyKernel } from "../../kernels/elementwise.ts";
 import { Forward } from "../autograd.ts";
-import { cutRows } from "../data/parts.ts";
-import { cutBatch } from "../models/batch_parts.ts";
+import { cutRows, type RowRange } from "../data/parts.ts";
+import { type BatchPart, cutBatch } from "../models/batch_parts.ts";
 import type { CaptionModel } from "../models/caption_model.ts";
 import { type HostBatch, uploadBatch } from "../models/device_batch.ts";
 import type { Parameter } from "../nn/parameters.ts";
+import { scale } from "../ops/mod.ts";
 import { hash32 } from "../random.ts";
-import { scope } from "../scope.ts";
+import { scope, tensorsIn } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
 import { type StepLoss, type StepSum, sumOfPasses } from "./passes.ts";
 import { Mover } from "./mover.ts";
 import type { Recipe } from "./recipe.ts";
 import { learningRateAt, Plateau, type PlateauState, samplingAt } from "./schedule.ts";
+import type { Team } from "./team.ts";
 
 export type { Recipe } from "./recipe.ts";
 
@@ -48,6 +50,8 @@ export interface TrainerOptions {
    * training sees only the part, as in PyTorch. Default 1.
    */
   readonly accumulate?: number;
+  /** Processes that take each step together. Default: this one alone. */
+  readonly team?: Team;
 }
 
 /** Numbers a step leaves in the ring: loss, cross entropy, norm; with a loss scale also that and the steps skipped. */
@@ -80,19 +84,22 @@ export class Trainer {
   readonly #ring: Tensor;
   readonly #capacity: number;
   readonly #accumulate: number;
+  readonly #team: Team | undefined;
   /** Learning rates of the unread steps. */
   #rates: number[] = [];
 
   /**
    * @throws {RangeError} If the recipe fine-tunes from a block that the encoder lacks, or wants f16 of a device without.
    */
-  constructor(model: CaptionModel, recipe: Recipe, { capacity = 64, accumulate = 1 }: TrainerOptions = {}) {
+  constructor(model: CaptionModel, recipe: Recipe, options: TrainerOptions = {}) {
+    const { capacity = 64, accumulate = 1, team } = options;
     this.model = model;
     this.#recipe = recipe;
     this.#mover = new Mover(model, recipe);
     this.#plateau = new Plateau(recipe);
     this.#capacity = capacity;
     this.#accumulate = accumulate;
+    this.#team = team;
     this.#ring = new Tensor(model.backend, [capacity, SLOT], { label: "loss ring" });
   }
 
@@ -126,21 +133,38 @@ export class Trainer {
   /**
    * Forward, backward, clip, the optimiser's step.
    *
+   * @param batch The step's batch; a team takes it together, each member its rows.
+   * @returns A promise where the step waits for a GPU: a team adds up its gradients on the host.
    * @throws {RangeError} If the ring is full.
    */
-  step(batch: HostBatch): void {
+  step(batch: HostBatch & { readonly held?: readonly RowRange[] }): void | Promise<void> {
     this.#refuseFullRing();
+    const team = this.#team;
+    const { rank, size } = team?.group ?? {};
+    const ranges = cutRows(batch.lengths.length, { passes: this.#accumulate, rank, size });
+    const passes = cutBatch(batch, ranges).map((part) => () => this.#scaled(this.#lossOf(part)));
+    const parameters = this.#mover.prepare();
+    if (!team) return scope(() => this.#move(sumOfPasses(parameters, passes)));
+    const sum = scope(() => sumOfPasses(parameters, passes));
+    const finish = () => {
+      scope(() => this.#move(sum));
+      for (const tensor of tensorsIn(sum)) tensor.dispose();
+    };
+    const summed = team.sum(sum);
+    return summed ? summed.then(finish) : finish();
+  }
+
+  /** Runs the model over a part of the step's batch. */
+  #lossOf(part: BatchPart): StepLoss {
     const { alphaC, labelSmoothing, scheduledSampling, seed } = this.#recipe;
     const dropoutSeed = hash32(seed, this.steps);
     const probability = scheduledSampling ? samplingAt(this.steps, scheduledSampling) : 0;
     const sampling = { probability, seed: hash32(seed, this.steps, SAMPLING) };
-    const options = { training: true, alphaC, labelSmoothing, dropoutSeed, sampling };
-    const parts = cutBatch(batch, cutRows(batch.lengths.length, { passes: this.#accumulate }));
-    const passes = parts.map((part) => () => {
-      const onDevice = uploadBatch(this.model.backend, part);
-      return this.#scaled(this.model.loss(onDevice, { ...options, whole: part.whole }));
-    });
-    scope(() => this.#move(sumOfPasses(this.#mover.prepare(), passes)));
+    const options = { training: true, alphaC, labelSmoothing, dropoutSeed, sampling, whole: part.whole };
+    const run = () => this.model.loss(uploadBatch(this.model.backend, part), options);
+    const { loss, crossEntropy } = this.#team ? this.#team.together(!part.borrowed, run) : run();
+    if (!part.borrowed) return { loss, crossEntropy };
+    return { loss: scale(loss, 0), crossEntropy: scale(crossEntropy, 0) };
   }
 
   /**
