@@ -86,8 +86,8 @@ export class CaptionModel {
     this.words = words;
     this.parameters = new Parameters(backend, seed ?? undefined);
     this.encoder = tinyEncoder(this.parameters, config.preprocessing.size, config.channels);
-    const { embedding, hidden, attention } = config;
-    const sizes = { words, channels: this.encoder.channels, embedding, hidden, attention };
+    const { embedding, hidden, attention, imageNorm } = config;
+    const sizes = { words, channels: this.encoder.channels, embedding, hidden, attention, imageNorm };
     const makeDecoder = config.decoder === "attend" ? attendDecoder : showTellDecoder;
     this.decoder = makeDecoder(this.parameters, sizes);
   }
@@ -126,7 +126,7 @@ export class CaptionModel {
   /** The loss of a batch with teacher forcing: each step reads the true word and predicts the next. */
   loss(batch: DeviceBatch, { training, alphaC = 1, dropoutSeed, whole }: LossOptions): Loss {
     const features = this.features(batch, { training });
-    const { hidden, alphas } = this.decoder.read(batch.inputs, this.decoder.begin(features));
+    const { hidden, alphas } = this.decoder.read(batch.inputs, this.decoder.begin(features, { training }));
     const rate = training ? this.config.dropout : 0;
     if (rate > 0 && dropoutSeed === undefined) {
       throw new TypeError("Cannot train with dropout: dropoutSeed is missing, it names the mask");

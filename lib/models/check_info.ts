@@ -37,6 +37,14 @@ export function infoProblems(info: Fields): string[] {
   }
   const list = Array.isArray(channels) && channels.every((channel) => isSize(channel, MOST));
   check("channels", channels, list, `a list of whole numbers from 1 to ${MOST}`);
+  const { imageNorm } = info.config;
+  const normFits = imageNorm === undefined || (typeof imageNorm === "boolean" && decoder === "show_tell");
+  check(
+    "imageNorm",
+    imageNorm,
+    normFits,
+    "true, false or absent, and absent unless the decoder is show_tell",
+  );
   check("dropout", dropout, isNumber(dropout) && dropout >= 0 && dropout < 1, "a number from 0 to 1");
   if (!isObject(preprocessing)) return [...problems, "preprocessing is missing"];
   const { size, resize, shortSide, mean, std, orientation } = preprocessing;

@@ -18,6 +18,8 @@ export interface ModelConfig {
   readonly hidden: number;
   /** A, size of the attention's inner layer. */
   readonly attention: number;
+  /** Of "show_tell": whether the projected image goes through a batch norm before the LSTM. Default false. */
+  readonly imageNorm?: boolean;
   /** Share of the hidden state set to zero before the words are predicted, in training. */
   readonly dropout: number;
   readonly preprocessing: Preprocessing;

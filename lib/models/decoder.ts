@@ -39,12 +39,18 @@ export interface DecoderSizes {
   readonly hidden: number;
   /** A, used where there is attention. */
   readonly attention: number;
+  /** Whether "show_tell" normalises the projected image over the batch. Default false. */
+  readonly imageNorm?: boolean;
 }
 
 /** A language model that looks at features. Training runs whole captions, a search one step at a time. */
 export interface Decoder {
-  /** features [B, P, D] → memory and first state. */
-  begin(features: Tensor): DecoderStart;
+  /**
+   * features [B, P, D] → memory and first state.
+   *
+   * @param options `training`: batch norms, where there are any, use and update the batch's statistics. Default false.
+   */
+  begin(features: Tensor, options?: { readonly training?: boolean }): DecoderStart;
   /**
    * Reads words and predicts the next after each.
    *
