@@ -5,8 +5,8 @@ import type { Kernel, NumberArray } from "../../kernels/kernel.ts";
 
 export type { NumberArray } from "../../kernels/kernel.ts";
 
-/** Element types of device memory. */
-export type StorageType = "f32" | "u32";
+/** Element types of device memory. f16 is storage only: kernels compute in f32, and the host reads and writes f32. */
+export type StorageType = "f32" | "u32" | "f16";
 
 /** A piece of one backend's memory. */
 export interface Storage {
@@ -35,12 +35,12 @@ export interface Backend {
   readonly description: string;
   /** Precision of "f32" storage: "f64" on the CPU backend of gradient checks. */
   readonly precision: "f32" | "f64";
-  /** Whether activations can be stored in f16. Default false. */
-  readonly halfActivations?: boolean;
+  /** Whether it has f16 storage. */
+  readonly halves: boolean;
   /**
    * Memory for `length` elements. Its contents are unspecified.
    *
-   * @throws {RangeError} If the device cannot hold that much.
+   * @throws {RangeError} If the device cannot hold that much, or has no storage of this type.
    */
   alloc(length: number, type?: StorageType): Storage;
   /** Copies `data` into `storage`, after the kernels run before and ahead of those run after. */

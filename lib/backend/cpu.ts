@@ -24,6 +24,7 @@ export class CpuBackend implements Backend {
   readonly name = "cpu";
   readonly description: string;
   readonly precision: "f32" | "f64";
+  readonly halves = false;
   readonly #engine: CpuEngine | undefined;
   readonly #memory: CpuMemory;
   readonly #twinsOnly: boolean;
@@ -45,6 +46,9 @@ export class CpuBackend implements Backend {
   }
 
   alloc(length: number, type: StorageType = "f32"): Storage {
+    if (type === "f16") {
+      throw new RangeError("Cannot store f16 on the CPU: it computes in f32, use --precision f32 or a GPU");
+    }
     let storage: CpuStorage;
     try {
       storage = new CpuStorage(this.#memory, length, type);

@@ -10,6 +10,7 @@ import {
 } from "../../kernels/kernel.ts";
 import type { Backend, MemoryUse, Storage, StorageType } from "./backend.ts";
 import { ErrorLog } from "./webgpu_errors.ts";
+import { testHalves } from "./webgpu_half_check.ts";
 import { BufferPool, type PooledBuffer } from "./webgpu_pool.ts";
 import { type ProfileEntry, Profiler } from "./webgpu_profile.ts";
 import { type PreparedKernel, ProgramCache } from "./webgpu_programs.ts";
@@ -39,6 +40,8 @@ export interface WebgpuOptions {
   readonly profile?: boolean;
   /** Bytes of freed memory kept for reuse. Default 512 MiB. */
   readonly poolBytes?: number;
+  /** Open it with f16 storage, tested before it is used. Default false. */
+  readonly halves?: boolean;
 }
 
 /** Memory on the device. */
@@ -54,7 +57,7 @@ class WebgpuStorage implements Storage {
 /**
  * Opens the system's GPU.
  *
- * @throws {Error} If there is no adapter, or it cannot measure times and `profile` asks it to.
+ * @throws {Error} If there is no adapter, or it cannot measure times or store halves correctly and `options` ask for it.
  */
 export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBackend> {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
@@ -68,11 +71,21 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBac
   if (profile && !adapter.features.has("timestamp-query")) {
     throw new Error(`Cannot profile on ${adapter.info.description}: it should support "timestamp-query"`);
   }
+  if (options.halves && !adapter.features.has("shader-f16")) {
+    throw new Error(
+      `Cannot store f16 on ${adapter.info.description}: it should support "shader-f16", use --precision f32`,
+    );
+  }
+  const features: GPUFeatureName[] = [];
+  if (profile) features.push("timestamp-query");
+  if (options.halves) features.push("shader-f16");
   const device = await adapter.requestDevice({
-    requiredFeatures: profile ? ["timestamp-query"] : [],
+    requiredFeatures: features,
     requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
   });
-  return new WebgpuBackend(device, adapter.info, options);
+  const backend = new WebgpuBackend(device, adapter.info, options);
+  if (options.halves) await testHalves(backend);
+  return backend;
 }
 
 /** A GPU, or software that plays one. Made by {@linkcode openWebgpu}. */
@@ -80,6 +93,7 @@ export class WebgpuBackend implements Backend {
   readonly name = "webgpu";
   readonly description: string;
   readonly precision = "f32";
+  readonly halves: boolean;
   /** What kernels choose their programs by. */
   readonly traits: AdapterTraits;
 
@@ -99,6 +113,7 @@ export class WebgpuBackend implements Backend {
   constructor(device: GPUDevice, info: GPUAdapterInfo, options: WebgpuOptions = {}) {
     this.#device = device;
     this.traits = options.traits ?? { software: info.isFallbackAdapter };
+    this.halves = device.features.has("shader-f16");
     const title = info.description || info.device || info.vendor || "unnamed adapter";
     this.description = `WebGPU (${title}${info.isFallbackAdapter ? ", a software adapter" : ""})`;
     this.#maxBytes = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
@@ -125,7 +140,12 @@ export class WebgpuBackend implements Backend {
     if (!Number.isInteger(length) || length < 1) {
       throw new RangeError(`Cannot allocate ${length} elements: the length should be a whole number above 0`);
     }
-    const bytes = Math.ceil(length / 4) * 16; // whole vec4s
+    if (type === "f16" && !this.halves) {
+      throw new RangeError(
+        `Cannot store f16 on ${this.description}: it was opened without, use { halves: true } or --precision f16`,
+      );
+    }
+    const bytes = type === "f16" ? Math.ceil(length / 8) * 16 : Math.ceil(length / 4) * 16; // whole vec4s
     if (bytes > this.#maxBytes) {
       throw new RangeError(
         `Cannot allocate ${length} elements, ${bytes} bytes: this adapter binds at most ${this.#maxBytes} bytes, ` +
@@ -149,15 +169,21 @@ export class WebgpuBackend implements Backend {
     }
     // The queue's own writes overtake what is recorded and not submitted.
     if (buffer.usedIn === this.#recorder.current) this.flush();
-    this.#device.queue.writeBuffer(buffer.gpu, offset * 4, elements(data, storage.type));
+    if (storage.type === "f16") this.#writeHalves(storage, data, offset);
+    else this.#device.queue.writeBuffer(buffer.gpu, offset * 4, elements(data, storage.type));
   }
 
   async read(storage: Storage): Promise<NumberArray> {
     this.#checkAlive("read");
     const buffer = bufferOf(storage, "read");
     try {
-      const data = await this.#readback.read(buffer, storage.length * 4);
+      const half = storage.type === "f16";
+      const data = await this.#readback.read(
+        buffer,
+        half ? Math.ceil(storage.length / 2) * 4 : storage.length * 4,
+      );
       await this.#errors.throwGathered();
+      if (half) return Float32Array.from(new Float16Array(data, 0, storage.length));
       return storage.type === "u32" ? new Uint32Array(data) : new Float32Array(data);
     } catch (error) {
       this.#checkAlive("read"); // a lost device explains what went wrong better
@@ -183,17 +209,19 @@ export class WebgpuBackend implements Backend {
     const grid = program.workgroups(params);
     checkGrid(program.name, grid);
     const prepared = this.#programs.prepare(kernel as unknown as Kernel); // the names are checked by now
-    const compiled = this.#programs.compile(program, prepared.layout);
-    if (compiled.failure) throw new Error(compiled.failure);
 
     const bound: PooledBuffer[] = [];
     let key = "";
+    let halves = 0;
     for (const name of prepared.buffers) {
-      const buffer = (buffers[name as B] as WebgpuStorage).buffer;
+      const { buffer, type } = buffers[name as B] as WebgpuStorage;
       if (!buffer) throw freed(`run ${kernel.name}`, name);
       key += `${buffer.id},`;
+      if (type === "f16") halves |= 1 << bound.length;
       bound.push(buffer);
     }
+    const compiled = this.#programs.compile(program, prepared, halves);
+    if (compiled.failure) throw new Error(compiled.failure);
     let group = prepared.layout.groups.get(key);
     if (!group) {
       checkAliases(kernel.name, prepared, bound);
@@ -234,6 +262,21 @@ export class WebgpuBackend implements Backend {
     this.#lost ??= "the backend was closed";
     this.#recorder.profiler?.destroy();
     this.#device.destroy(); // and with it every buffer
+  }
+
+  /** The queue writes multiples of four bytes: of halves, pairs. */
+  #writeHalves(storage: Storage, data: ArrayLike<number>, offset: number): void {
+    const { length } = storage;
+    const { gpu } = bufferOf(storage, "write");
+    const end = offset + data.length;
+    if (offset % 2 !== 0 || (end % 2 !== 0 && end !== length)) {
+      throw new RangeError(
+        `Cannot write halves ${offset} to ${end} of ${length}: they should be whole pairs`,
+      );
+    }
+    const halves = new Float16Array(data.length + data.length % 2);
+    halves.set(data);
+    this.#device.queue.writeBuffer(gpu, offset * 2, halves);
   }
 
   #checkAlive(action: string): void {

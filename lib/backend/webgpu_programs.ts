@@ -3,6 +3,7 @@
 
 import type { Kernel, ParamType, Program } from "../../kernels/kernel.ts";
 import type { ErrorLog } from "./webgpu_errors.ts";
+import { withHalves } from "./webgpu_half.ts";
 import type { BoundGroup, PooledBuffer } from "./webgpu_pool.ts";
 
 /** Bind groups kept for one layout. Beyond it all are dropped: what is in use is made again. */
@@ -40,7 +41,8 @@ export interface CompiledProgram {
 /** Everything that is made once per kernel, program or set of buffers. */
 export class ProgramCache {
   #kernels = new Map<Kernel, PreparedKernel>();
-  #programs = new Map<Program, CompiledProgram>();
+  /** By program, then by which of its buffers hold f16, as bits in their order. */
+  #programs = new Map<Program, CompiledProgram[]>();
   #layouts = new Map<string, Layout>();
 
   constructor(readonly device: GPUDevice, readonly uniforms: GPUBuffer, readonly errors: ErrorLog) {}
@@ -61,10 +63,25 @@ export class ProgramCache {
     return prepared;
   }
 
-  /** The pipeline of `program`; where it does not compile, a read will throw why. */
-  compile(program: Program, layout: Layout): CompiledProgram {
-    const known = this.#programs.get(program);
-    if (known) return known;
+  /**
+   * The pipeline of `program`; where it does not compile, a read will throw why.
+   *
+   * @param halves Which of the kernel's buffers hold f16: bit i stands for buffer i.
+   */
+  compile(program: Program, { layout, buffers }: PreparedKernel, halves: number): CompiledProgram {
+    let forms = this.#programs.get(program);
+    if (!forms) this.#programs.set(program, forms = []);
+    return forms[halves] ??= this.#compile(
+      halves === 0 ? program : {
+        ...program,
+        name: `${program.name}:f16`,
+        wgsl: withHalves(program.wgsl, buffers.filter((_, i) => halves >> i & 1)),
+      },
+      layout,
+    );
+  }
+
+  #compile(program: Program, layout: Layout): CompiledProgram {
     this.device.pushErrorScope("validation");
     const module = this.device.createShaderModule({ label: program.name, code: program.wgsl });
     const pipeline = this.device.createComputePipeline({
@@ -75,7 +92,6 @@ export class ProgramCache {
     const compiled: CompiledProgram = { pipeline };
     const scope = this.device.popErrorScope();
     this.errors.watch(program, module, scope, (message) => compiled.failure = message);
-    this.#programs.set(program, compiled);
     return compiled;
   }
 

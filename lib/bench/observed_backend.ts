@@ -15,6 +15,7 @@ export class ObservedBackend implements Backend {
   readonly name: string;
   readonly description: string;
   readonly precision: "f32" | "f64";
+  readonly halves: boolean;
   /** Time by kernel, while {@linkcode ObservedBackend.timing} is on. */
   readonly times = new Map<string, KernelTime>();
   /** Whether runs are timed. */
@@ -32,17 +33,18 @@ export class ObservedBackend implements Backend {
     this.name = inner.name;
     this.description = inner.description;
     this.precision = inner.precision;
+    this.halves = inner.halves;
   }
 
   alloc(length: number, type?: StorageType): Storage {
     const storage = this.#inner.alloc(length, type);
-    this.bytes += 4 * length;
+    this.bytes += bytesOf(storage);
     this.peakBytes = Math.max(this.peakBytes, this.bytes);
     return storage;
   }
 
   free(storage: Storage): void {
-    this.bytes -= 4 * storage.length;
+    this.bytes -= bytesOf(storage);
     this.#inner.free(storage);
   }
 
@@ -79,4 +81,8 @@ export class ObservedBackend implements Backend {
   close(): void {
     this.#inner.close();
   }
+}
+
+function bytesOf({ length, type }: Storage): number {
+  return length * (type === "f16" ? 2 : 4);
 }

@@ -61,10 +61,23 @@ export interface Loss {
   readonly alphas?: Tensor;
 }
 
+/** Options of a {@linkcode CaptionModel}. */
+export interface ModelOptions {
+  /** V, size of the vocabulary. */
+  readonly words: number;
+  /** Of the initial weights. Default 0; null leaves them open, for loading. */
+  readonly seed?: number | null;
+  /** How the encoder's feature maps, and what the decoder keeps of them, are stored. Default "f32". */
+  readonly activations?: "f32" | "f16";
+  /** How matrices and convolutions are stored; f16 is for inference. Default "f32". */
+  readonly weights?: "f32" | "f16";
+}
+
 /** An encoder and a decoder with their parameters, named as in PyTorch. */
 export class CaptionModel {
   readonly config: ModelConfig;
   readonly words: number;
+  readonly activations: "f32" | "f16";
   readonly parameters: Parameters;
   readonly encoder: Encoder;
   readonly decoder: Decoder;
@@ -76,15 +89,15 @@ export class CaptionModel {
    *
    * @param words V, size of the vocabulary.
    * @param options `seed` of the initial weights, default 0; null leaves them open, for loading.
+   * @throws {RangeError} If the device has no storage for the activations asked for.
    */
-  constructor(
-    backend: Backend,
-    config: ModelConfig,
-    { words, seed = 0 }: { readonly words: number; readonly seed?: number | null },
-  ) {
+  constructor(backend: Backend, config: ModelConfig, options: ModelOptions) {
+    const { words, seed = 0, activations = "f32", weights = "f32" } = options;
+    requireStorage(backend, activations === "f16" || weights === "f16");
     this.config = config;
     this.words = words;
-    this.parameters = new Parameters(backend, seed ?? undefined);
+    this.activations = activations;
+    this.parameters = new Parameters(backend, seed ?? undefined, { type: weights });
     this.encoder = tinyEncoder(this.parameters, config.preprocessing.size, config.channels);
     const { embedding, hidden, attention, imageNorm } = config;
     const sizes = { words, channels: this.encoder.channels, embedding, hidden, attention, imageNorm };
@@ -107,7 +120,12 @@ export class CaptionModel {
     { batch, training }: { readonly batch: number; readonly training: boolean },
   ): Tensor {
     const { size, mean, std } = this.config.preprocessing;
-    const images = normaliseImages(pixels, { shape: [batch, size, size, 3], mean, std });
+    const images = normaliseImages(pixels, {
+      shape: [batch, size, size, 3],
+      mean,
+      std,
+      type: this.activations,
+    });
     return this.encoder.encode(images, { training, frozen: this.frozen });
   }
 
@@ -146,4 +164,12 @@ export class CaptionModel {
   dispose(): void {
     this.parameters.dispose();
   }
+}
+
+function requireStorage(backend: Backend, halves: boolean): void {
+  if (!halves || backend.halves) return;
+  throw new RangeError(
+    `Cannot use f16 on ${backend.description}: it has no storage of half floats, use --precision f32 or a GPU with ` +
+      `"shader-f16"`,
+  );
 }

@@ -43,12 +43,22 @@ export function fanIn(inputs: number): Initialiser {
 export class Parameters {
   readonly backend: Backend;
   readonly #seed: number | undefined;
+  readonly #type: "f32" | "f16";
   readonly #byName = new Map<string, Parameter>();
 
-  /** @param seed Undefined leaves their values open, for those that are about to be loaded: drawing takes a while. */
-  constructor(backend: Backend, seed: number | undefined) {
+  /**
+   * @param seed Undefined leaves their values open, for those that are about to be loaded: drawing takes a while.
+   * @param options How tensors of two and more axes are stored, default "f32". Vectors, such as biases and running
+   * statistics, are always f32: they are small, and a variance may be larger than a half float.
+   */
+  constructor(
+    backend: Backend,
+    seed: number | undefined,
+    { type = "f32" }: { readonly type?: "f32" | "f16" } = {},
+  ) {
     this.backend = backend;
     this.#seed = seed;
+    this.#type = type;
   }
 
   /**
@@ -69,7 +79,10 @@ export class Parameters {
   ): Tensor {
     if (this.#byName.has(name)) throw new RangeError(`Cannot add the parameter ${name}: it exists already`);
     const { shape, start, layout = "same", trained = true } = options;
-    const tensor = new Tensor(this.backend, shape, { label: name });
+    const tensor = new Tensor(this.backend, shape, {
+      type: shape.length > 1 ? this.#type : "f32",
+      label: name,
+    });
     if (this.#seed !== undefined) {
       const random = new Random(this.#seed, ...[...name].map((letter) => letter.codePointAt(0)!));
       const values = new Float32Array(sizeOf(shape));

@@ -38,7 +38,7 @@ export function log(x: Tensor): Tensor {
 }
 
 function apply(activation: keyof typeof ACTIVATIONS, x: Tensor): Tensor {
-  const y = new Tensor(x.backend, x.shape, { label: activation });
+  const y = new Tensor(x.backend, x.shape, { type: x.type, label: activation });
   const params = { count: y.length, activation: ACTIVATIONS[activation] };
   x.backend.run(activationKernel, { x: x.storage, y: y.storage }, params);
   return y;
@@ -47,7 +47,7 @@ function apply(activation: keyof typeof ACTIVATIONS, x: Tensor): Tensor {
 function activate(activation: "relu" | "relu6" | "sigmoid" | "tanh", x: Tensor): Tensor {
   const y = apply(activation, x);
   return record(y, [x], ([dY]) => {
-    const dX = new Tensor(x.backend, x.shape, { label: "d_x" });
+    const dX = new Tensor(x.backend, x.shape, { type: x.type, label: "d_x" });
     const buffers = { y: y.storage, d_y: dY!.storage, d_x: dX.storage };
     const params = { count: y.length, activation: ACTIVATIONS[activation] };
     x.backend.run(activationBackwardKernel, buffers, params);

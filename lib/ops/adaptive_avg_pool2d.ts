@@ -21,7 +21,10 @@ import { mean } from "./sum.ts";
 export function adaptiveAvgPool2d(x: Tensor, size: readonly [rows: number, columns: number]): Tensor {
   const { batch, height, width, channels } = featureMap(x, "pool");
   const [outHeight, outWidth] = size;
-  const y = new Tensor(x.backend, [batch, outHeight, outWidth, channels], { label: "adaptive_avg_pool2d" });
+  const y = new Tensor(x.backend, [batch, outHeight, outWidth, channels], {
+    type: x.type,
+    label: "adaptive_avg_pool2d",
+  });
   const params = {
     batch,
     in_height: height,
@@ -32,7 +35,7 @@ export function adaptiveAvgPool2d(x: Tensor, size: readonly [rows: number, colum
   };
   x.backend.run(adaptiveAvgPool2dKernel, { x: x.storage, y: y.storage }, params);
   return record(y, [x], ([dY]) => {
-    const dX = new Tensor(x.backend, x.shape, { label: "d_x" });
+    const dX = new Tensor(x.backend, x.shape, { type: x.type, label: "d_x" });
     x.backend.run(adaptiveAvgPool2dBackwardKernel, { d_y: dY!.storage, d_x: dX.storage }, params);
     return [dX];
   });

@@ -100,7 +100,7 @@ export function attendBackwardSums(
   const softmax = { y: alphas.storage, d_y: dAlphas.storage, d_x: dScores.storage };
   const rows = { outer: T * B, size: P, inner: 1, y_offset: 0, logarithm: 0 };
   backend.run(softmaxBackwardKernel, softmax, rows);
-  const dAtt1 = new Tensor(backend, att1.shape, { label: "d_att1" });
+  const dAtt1 = new Tensor(backend, att1.shape, { type: att1.type, label: "d_att1" });
   const fullPart = new Tensor(backend, att1.shape, { label: "full_part" });
   backend.run(attentionSumBackwardKernel, {
     att1: att1.storage,
@@ -112,7 +112,7 @@ export function attendBackwardSums(
   }, { T, B, P, A });
   let dFeatures: Tensor | undefined;
   if (needed.features) {
-    dFeatures = new Tensor(backend, features.shape, { label: "d_features" });
+    dFeatures = new Tensor(backend, features.shape, { type: features.type, label: "d_features" });
     product({ // for each image: alphasᵀ [P, T] · dContext [T, D]
       a: alphas,
       b: dContext,

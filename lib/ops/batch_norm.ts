@@ -59,7 +59,7 @@ export function batchNorm(x: Tensor, norm: BatchNorm, options: BatchNormOptions)
   const { mean, variance, allRows } = training
     ? batchStatistics(x, norm, { rows, channels, momentum, joint })
     : { mean: runningMean, variance: runningVar, allRows: rows };
-  const y = new Tensor(backend, x.shape, { label: "batch_norm" });
+  const y = new Tensor(backend, x.shape, { type: x.type, label: "batch_norm" });
   const statistics = { mean: mean.storage, variance: variance.storage };
   backend.run(
     batchNormKernel,
@@ -73,7 +73,7 @@ export function batchNorm(x: Tensor, norm: BatchNorm, options: BatchNormOptions)
     const sums = wantsSums ? backwardSums(backend, { ...maps, d_y: dY!.storage }, shape) : undefined;
     let dX: Tensor | undefined;
     if (needed[0]) {
-      dX = new Tensor(backend, x.shape, { label: "d_x" });
+      dX = new Tensor(backend, x.shape, { type: x.type, label: "d_x" });
       // The kernel divides by its own rows. d_weight and d_bias stay this process' own: they are summed with the others.
       const all = joint ? jointSums(joint, sums!, rows / allRows) : sums;
       const rest = { weight: weight.storage, sums: (all ?? weight).storage, d_x: dX.storage };

@@ -13,7 +13,7 @@ import { reduceAxes } from "./reduce.ts";
  */
 export function binary(operation: keyof typeof OPERATIONS, a: Tensor, b: Tensor): Tensor {
   const shape = broadcastShape(operation, a, b);
-  const y = new Tensor(a.backend, shape, { label: operation });
+  const y = new Tensor(a.backend, shape, { type: a.type, label: operation });
   const block = mergeAxes({ sizes: shape, a: stridesIn(a.shape, shape), b: stridesIn(b.shape, shape) });
   if (block.sizes.length > MAX_AXES) {
     throw new RangeError(

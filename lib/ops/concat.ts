@@ -26,7 +26,7 @@ export function concat(tensors: readonly Tensor[], axis = -1): Tensor {
     }
   }
   const total = tensors.reduce((sum, { shape }) => sum + shape[at], 0);
-  const y = new Tensor(first.backend, first.shape.with(at, total), { label: "concat" });
+  const y = new Tensor(first.backend, first.shape.with(at, total), { type: first.type, label: "concat" });
   const yStrides = rowMajorStrides(y.shape);
   let start = 0;
   const pieces = tensors.map(({ shape }) => {
@@ -40,7 +40,7 @@ export function concat(tensors: readonly Tensor[], axis = -1): Tensor {
   return record(y, tensors, ([dY], needed) =>
     pieces.map(({ sizes, strides, offset }, i) => {
       if (!needed[i]) return undefined;
-      const dX = new Tensor(first.backend, sizes, { label: "d_x" });
+      const dX = new Tensor(first.backend, sizes, { type: first.type, label: "d_x" });
       copyStrided(dY!, dX, { sizes, xStrides: yStrides, xOffset: offset, yStrides: strides });
       return dX;
     }));

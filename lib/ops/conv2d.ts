@@ -34,7 +34,10 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Te
   const params = convParams(x, weight, options);
   const { batch, out_height, out_width, out_channels } = params;
   const { backend } = x;
-  const y = new Tensor(backend, [batch, out_height, out_width, out_channels], { label: "conv2d" });
+  const y = new Tensor(backend, [batch, out_height, out_width, out_channels], {
+    type: x.type,
+    label: "conv2d",
+  });
   backend.run(
     conv2dKernel,
     { x: x.storage, weight: weight.storage, bias: (bias ?? weight).storage, y: y.storage },
@@ -43,7 +46,7 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Te
   return record(y, bias ? [x, weight, bias] : [x, weight], ([dY], needed) => {
     let dX: Tensor | undefined;
     if (needed[0]) {
-      dX = new Tensor(backend, x.shape, { label: "d_x" });
+      dX = new Tensor(backend, x.shape, { type: x.type, label: "d_x" });
       const buffers = { d_y: dY!.storage, weight: weight.storage, d_x: dX.storage };
       backend.run(conv2dBackwardInputKernel, buffers, params);
     }

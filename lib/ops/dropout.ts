@@ -44,7 +44,7 @@ export function dropout(x: Tensor, options: DropoutOptions): Tensor {
 function masked(x: Tensor, { rate, seed, whole }: DropoutOptions): Tensor {
   const columns = x.shape.at(-1) ?? 1;
   const rows = x.shape.at(-2) ?? 1;
-  const y = new Tensor(x.backend, x.shape, { label: "dropout" });
+  const y = new Tensor(x.backend, x.shape, { type: x.type, label: "dropout" });
   x.backend.run(dropoutKernel, { x: x.storage, y: y.storage }, {
     count: y.length,
     seed: seed >>> 0,

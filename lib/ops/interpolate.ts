@@ -23,7 +23,7 @@ export function interpolate(x: Tensor, size: readonly [rows: number, columns: nu
 function resizeAxis(x: Tensor, { axis, size }: { axis: number; size: number }): Tensor {
   if (x.shape[axis] === size) return x; // every weight is 1
   const { backend } = x;
-  const y = new Tensor(backend, x.shape.with(axis, size), { label: "interpolate" });
+  const y = new Tensor(backend, x.shape.with(axis, size), { type: x.type, label: "interpolate" });
   const params = {
     outer: sizeOf(x.shape.slice(0, axis)),
     in_size: x.shape[axis],
@@ -32,7 +32,7 @@ function resizeAxis(x: Tensor, { axis, size }: { axis: number; size: number }): 
   };
   backend.run(resizeAxisKernel, { x: x.storage, y: y.storage }, params);
   return record(y, [x], ([dY]) => {
-    const dX = new Tensor(backend, x.shape, { label: "d_x" });
+    const dX = new Tensor(backend, x.shape, { type: x.type, label: "d_x" });
     backend.run(resizeAxisBackwardKernel, { d_y: dY!.storage, d_x: dX.storage }, params);
     return [dX];
   });

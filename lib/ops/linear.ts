@@ -29,13 +29,13 @@ export function linear(x: Tensor, { weight, bias }: LinearLayer): Tensor {
     );
   }
   const rows = x.length / I;
-  const y = new Tensor(x.backend, [...x.shape.slice(0, -1), O], { label: "linear" });
+  const y = new Tensor(x.backend, [...x.shape.slice(0, -1), O], { type: x.type, label: "linear" });
   product({ a: x, b: weight, c: y, M: rows, N: O, K: I, transposeB: true, bias });
   return record(y, bias ? [x, weight, bias] : [x, weight], ([dY], needed) => {
     let dX: Tensor | undefined;
     let dWeight: Tensor | undefined;
     if (needed[0]) {
-      dX = new Tensor(x.backend, x.shape, { label: "d_x" });
+      dX = new Tensor(x.backend, x.shape, { type: x.type, label: "d_x" });
       product({ a: dY!, b: weight, c: dX, M: rows, N: I, K: O });
     }
     if (needed[1]) {

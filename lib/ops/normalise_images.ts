@@ -10,6 +10,8 @@ export interface NormaliseOptions {
   readonly mean: readonly [red: number, green: number, blue: number];
   /** Their standard deviations. */
   readonly std: readonly [red: number, green: number, blue: number];
+  /** Storage of the result, and so of the feature maps made from it. Default "f32". */
+  readonly type?: "f32" | "f16";
 }
 
 /**
@@ -21,7 +23,7 @@ export interface NormaliseOptions {
  * @throws {TypeError} If the pixels are not u32.
  * @throws {RangeError} If there are fewer bytes than the shape needs, or a word too many.
  */
-export function normaliseImages(pixels: Tensor, { shape, mean, std }: NormaliseOptions): Tensor {
+export function normaliseImages(pixels: Tensor, { shape, mean, std, type }: NormaliseOptions): Tensor {
   if (pixels.type !== "u32") {
     throw new TypeError(
       `Cannot normalise ${pixels}: the pixels must be bytes packed into u32, not ${pixels.type}`,
@@ -34,7 +36,7 @@ export function normaliseImages(pixels: Tensor, { shape, mean, std }: NormaliseO
         `${Math.ceil(count / 4)} words`,
     );
   }
-  const y = new Tensor(pixels.backend, shape, { label: "images" });
+  const y = new Tensor(pixels.backend, shape, { type, label: "images" });
   pixels.backend.run(normaliseImagesKernel, { pixels: pixels.storage, y: y.storage }, {
     count,
     mean_0: mean[0],

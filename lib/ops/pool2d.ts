@@ -29,11 +29,11 @@ export interface PoolOptions {
 export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
   const { params, shape } = poolShape(x, options);
   const { backend } = x;
-  const y = new Tensor(backend, shape, { label: "max_pool2d" });
+  const y = new Tensor(backend, shape, { type: x.type, label: "max_pool2d" });
   const place = new Tensor(backend, shape, { type: "u32", label: "place" });
   backend.run(maxPool2dKernel, { x: x.storage, y: y.storage, place: place.storage }, params);
   return record(y, [x], ([dY]) => {
-    const dX = new Tensor(backend, x.shape, { label: "d_x" });
+    const dX = new Tensor(backend, x.shape, { type: x.type, label: "d_x" });
     const buffers = { place: place.storage, d_y: dY!.storage, d_x: dX.storage };
     backend.run(maxPool2dBackwardKernel, buffers, params);
     return [dX];
@@ -50,10 +50,10 @@ export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
 export function avgPool2d(x: Tensor, options: PoolOptions): Tensor {
   const { params, shape } = poolShape(x, options);
   const { backend } = x;
-  const y = new Tensor(backend, shape, { label: "avg_pool2d" });
+  const y = new Tensor(backend, shape, { type: x.type, label: "avg_pool2d" });
   backend.run(avgPool2dKernel, { x: x.storage, y: y.storage }, params);
   return record(y, [x], ([dY]) => {
-    const dX = new Tensor(backend, x.shape, { label: "d_x" });
+    const dX = new Tensor(backend, x.shape, { type: x.type, label: "d_x" });
     backend.run(avgPool2dBackwardKernel, { d_y: dY!.storage, d_x: dX.storage }, params);
     return [dX];
   });

@@ -28,12 +28,12 @@ export function slice(x: Tensor, { axis, start, length }: SliceOptions): Tensor 
     );
   }
   const strides = rowMajorStrides(x.shape);
-  const y = new Tensor(x.backend, x.shape.with(at, length), { label: "slice" });
+  const y = new Tensor(x.backend, x.shape.with(at, length), { type: x.type, label: "slice" });
   const yStrides = rowMajorStrides(y.shape);
   const offset = start * strides[at];
   copyStrided(x, y, { sizes: y.shape, xStrides: strides, xOffset: offset, yStrides });
   return record(y, [x], ([dY]) => {
-    const dX = new Tensor(x.backend, x.shape, { label: "d_x" });
+    const dX = new Tensor(x.backend, x.shape, { type: x.type, label: "d_x" });
     x.backend.run(fillKernel, { y: dX.storage }, { count: dX.length, value: 0 });
     copyStrided(dY!, dX, { sizes: y.shape, xStrides: yStrides, yStrides: strides, yOffset: offset });
     return [dX];

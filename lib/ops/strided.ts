@@ -55,7 +55,7 @@ export function copyStrided(x: Tensor, y: Tensor, copy: StridedCopy): void {
 
 /** x, read as the shape `as`, repeated along that shape's axes of size 1 until it has `shape`. */
 export function repeatTo(x: Tensor, { as, shape }: { readonly as: Shape; readonly shape: Shape }): Tensor {
-  const y = new Tensor(x.backend, shape, { label: "repeat" });
+  const y = new Tensor(x.backend, shape, { type: x.type, label: "repeat" });
   copyStrided(x, y, { sizes: shape, xStrides: stridesIn(as, shape), yStrides: rowMajorStrides(shape) });
   return y;
 }

@@ -21,7 +21,7 @@ export function transpose(
     );
   }
   const strides = rowMajorStrides(x.shape);
-  const y = new Tensor(x.backend, order.map((axis) => x.shape[axis]), { label: "transpose" });
+  const y = new Tensor(x.backend, order.map((axis) => x.shape[axis]), { type: x.type, label: "transpose" });
   copyStrided(x, y, {
     sizes: y.shape,
     xStrides: order.map((axis) => strides[axis]),

@@ -32,7 +32,7 @@ export class Mover {
   constructor(model: CaptionModel, recipe: Recipe) {
     const { backend } = model;
     const f16 = recipe.precision === "f16";
-    if (f16 && !backend.halfActivations) {
+    if (f16 && !backend.halves) {
       throw new RangeError(
         `Cannot train with --precision f16: ${backend.description} cannot store activations in f16, use ` +
           `--precision f32`,
