@@ -145,6 +145,7 @@ function walkEntries(
     tape.pop(); // lets the closure go, and what it saved
   }
   const result = parameters.map((parameter) => grads.takeOwn(parameter) ?? filled(parameter, 0));
+  grads.remove(loss); // still there if no op led to the loss
   grads.sweep(result);
   return result;
 }

@@ -1,6 +1,7 @@
 // This module is browser compatible.
 /** The tape: every op ends with a call of {@linkcode record}. */
 
+import { scopeWithoutTape, type Synchronous } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
@@ -44,6 +45,14 @@ export function withTape<T>(tape: Recording | undefined, fn: () => T): T {
   } finally {
     recording = outer;
   }
+}
+
+/**
+ * Runs `fn` without the tape that may record around it: what it returns is a constant to the gradient, and what else it
+ * makes is freed at its end, not kept for the walk back.
+ */
+export function withoutTape<T>(fn: () => Synchronous<T>): T {
+  return withTape(undefined, () => scopeWithoutTape(fn));
 }
 
 /** Whether a tape records: an op may then keep what its gradient needs. */

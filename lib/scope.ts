@@ -58,6 +58,17 @@ export function collect<T>(fn: (made: Set<Tensor>) => T, made: Set<Tensor> = new
   }
 }
 
+/** Runs `fn` in a scope that frees what it made although a tape records around it: nothing there may need it. */
+export function scopeWithoutTape<T>(fn: () => Synchronous<T>): T {
+  const outer = suspended;
+  suspended = 0;
+  try {
+    return scope(fn);
+  } finally {
+    suspended = outer;
+  }
+}
+
 /** Hands tensors that {@linkcode collect} collected to the scope around it. */
 export function release(tensors: Iterable<Tensor>): void {
   for (const tensor of tensors) adopt(tensor);

@@ -142,7 +142,7 @@ describe("bad input", () => {
       [/no such option, did you mean --group\?/, "verify", dir, "--gruop", "ops"],
       [/IMAGE is missing/, "caption", "--model", model],
       [/--beam 0: expected a whole number from 1/, "caption", "--beam", "0", good],
-      [/--size 17: expected a multiple of 8/, "train", "--size", "17"],
+      [/--size 17: tiny expects a multiple of 8/, "train", "--size", "17"],
       [/--steps and --epochs both set the length/, "train", "--steps", "1", "--epochs", "1"],
       [/--fresh and --resume exclude each other/, "train", ...trainOn({}), "--fresh", "--resume"],
       [
@@ -192,7 +192,7 @@ describe("bad input", () => {
           "config",
           withInfo((info) => ({ ...info, words: ["a", "a"], config: { encoder: "vgg" } })),
         ),
-        /words should be .* encoder is "vgg", should be one of tiny; .* hidden is missing/,
+        /words should be .* encoder is "vgg", should be one of tiny, resnet18, .*; .* hidden is missing/,
       ],
       [await changedModel("nan", notNumbers), /scores are not numbers, its weights are damaged/],
       [good, /it is not a safetensors file/],
@@ -382,7 +382,12 @@ describe("a model file's metadata", () => {
     withConfig({ preprocessing: { ...config.preprocessing, ...change } });
 
   it("are accepted when they are whole, and refused by name when anything is off", () => {
-    assert.deepEqual(infoProblems(info), []);
+    const pictures = (size: number) => ({ preprocessing: { ...config.preprocessing, size } });
+    const deep = { encoder: "resnet152", channels: undefined, grid: 14, ...pictures(64) };
+    const keras = { ...deep, encoder: "mobilenet_v2", variant: "keras" };
+    for (const whole of [info, withConfig(deep), withConfig(keras)]) {
+      assert.deepEqual(infoProblems(whole as unknown as Record<string, unknown>), []);
+    }
     const wrong: [object, string][] = [
       [{ ...info, scores: undefined }, "scores"],
       [{ ...info, words: "abc" }, "words"],
@@ -390,7 +395,15 @@ describe("a model file's metadata", () => {
       [{ ...info, words: ["a", ""] }, "words"],
       [{ ...info, config: null }, "config"],
       ...[0, -1, 1.5, 1e9, "8", null].map((hidden): [object, string] => [withConfig({ hidden }), "hidden"]),
-      [withConfig({ channels: [1, 0] }), "channels"],
+      ...[[1, 0, 2, 3], [1, 2, 3], undefined].map((list): [object, string] => [
+        withConfig({ channels: list }),
+        "channels",
+      ]),
+      [withConfig({ encoder: "squeezenet1_0", ...pictures(64) }), "channels"],
+      [withConfig({ ...deep, ...pictures(48) }), "size"],
+      [withConfig({ ...deep, variant: "keras" }), "variant"],
+      [withConfig({ ...deep, encoder: "mobilenet_v2", variant: "caffe" }), "variant"],
+      ...[0, 65, "8"].map((grid): [object, string] => [withConfig({ grid }), "grid"]),
       [withConfig({ dropout: 1 }), "dropout"],
       [withConfig({ decoder: "gru" }), "decoder"],
       [withConfig({ preprocessing: [] }), "preprocessing"],

@@ -14,6 +14,7 @@ import {
   globalAvgPool,
   interpolate,
   maxPool2d,
+  type MaxPoolOptions,
   mean,
   normaliseImages,
   square,
@@ -31,6 +32,7 @@ describe("pooling", () => {
     await checkOp((x) => maxPool2d(x, { kernel: 2 }), [[2, 8, 6, 3]]);
     await checkOp((x) => maxPool2d(x, { kernel: 3, stride: 2, padding: 1 }), [[2, 9, 7, 5]]);
     await checkOp((x) => maxPool2d(x, { kernel: 2, stride: 3 }), [[1, 9, 8, 2]]);
+    await checkOp((x) => maxPool2d(x, { kernel: 3, stride: 2, ceil: true }), [[2, 8, 7, 5]]);
     await checkOp((x) => avgPool2d(x, { kernel: 3, stride: 2, padding: 1 }), [[2, 9, 7, 5]]);
     await checkOp((x) => avgPool2d(x, { kernel: 2, stride: 3 }), [[1, 9, 8, 65]]);
     await checkOp((x) => adaptiveAvgPool2d(x, [5, 4]), [[1, 13, 17, 3]]);
@@ -53,6 +55,21 @@ describe("pooling", () => {
     const negative = [[-3, -2, -Infinity, -4], [1, 2, 2, 1]] as const;
     const padded: Op = (x) => maxPool2d(x, { kernel: 2, stride: 2, padding: 1 });
     for (const got of await onAll(padded, [negative])) assert.deepEqual(got, [-3, -2, -Infinity, -4]);
+  });
+
+  it("rounds up where asked, but never to a window of padding alone", () => {
+    const positions = (size: number, options: MaxPoolOptions) => {
+      const x = named("x", 1, size, size, 1);
+      const y = maxPool2d(x, options);
+      const [, rows] = y.shape;
+      for (const tensor of [x, y]) tensor.dispose();
+      return rows;
+    };
+    const caffe = { kernel: 3, stride: 2, ceil: true };
+    assert.deepEqual([109, 54, 27, 6, 7].map((size) => positions(size, caffe)), [54, 27, 13, 3, 3]);
+    assert.equal(positions(4, { kernel: 2, stride: 2, padding: 1, ceil: true }), 3);
+    assert.equal(positions(3, { kernel: 2, stride: 2, padding: 1, ceil: true }), 2);
+    assert.equal(positions(2, { kernel: 1, stride: 3, ceil: true }), 1); // a second one would begin outside
   });
 
   it("explains windows that do not fit", () => {
@@ -145,6 +162,24 @@ describe("conv2d()", () => {
     await checkOp((x, w) => conv2d(x, w, { padding: 1, groups: 5 }), [[1, 5, 6, 5], [3, 3, 1, 5]]);
     await checkOp((x, w) => conv2d(x, w), [[2, 13, 11, 3], [1, 1, 3, 4]]);
     await checkOp((x, w) => conv2d(x, w, { stride: 3 }), [[1, 8, 9, 2], [2, 3, 2, 9]]);
+  });
+
+  it("pads at the end alone where asked, as TensorFlow does", async () => {
+    const end: Op = (x, weight) => conv2d(x, weight, { stride: 2, paddingEnd: 1 });
+    await checkOp(end, [[2, 6, 8, 3], [3, 3, 3, 5]]);
+    const depthwise: Op = (x, weight) => conv2d(x, weight, { stride: 2, paddingEnd: 1, groups: 8 });
+    await checkOp(depthwise, [[2, 6, 8, 8], [3, 3, 1, 8]]);
+    refuses(
+      () => conv2d(named("x", 1, 8, 8, 3), named("weight", 3, 3, 3, 8), { paddingEnd: 3 }),
+      /3 rows and columns of zeros at the end, which should be fewer than the kernel's/,
+    );
+  });
+
+  it("applies ReLU with its gradient", async () => {
+    const biased: Op = (x, weight, bias) => conv2d(x, weight, { bias, stride: 2, padding: 1, relu: true });
+    await checkOp(biased, [[2, 7, 6, 3], [3, 3, 3, 5], [5]]);
+    const product: Op = (x, weight, bias) => conv2d(x, weight, { bias, relu: true });
+    await checkOp(product, [[2, 5, 4, 3], [1, 1, 3, 4], [4]]);
   });
 
   it("explains a weight that does not fit", () => {

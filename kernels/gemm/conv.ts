@@ -23,9 +23,14 @@ export function addresses(
   s: ConvShape,
 ) {
   const { inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, groups } = s;
-  const size = (from: number, kernel: number) => Math.floor((from + 2 * s.padding - kernel) / s.stride) + 1;
-  const [height, width] = [size(inHeight, s.kernelHeight), size(inWidth, s.kernelWidth)];
-  if (height !== outHeight || width !== outWidth) {
+  const size = (from: number, kernel: number, end: number) =>
+    Math.floor((from + s.padding + end - kernel) / s.stride) + 1;
+  // What lies beyond the image is zero, so any padding at the end will do; most have the same as at the beginning.
+  const fits = (out: number, from: number, kernel: number) =>
+    out >= size(from, kernel, 0) && out <= size(from, kernel, Math.max(s.padding, kernel - 1));
+  if (!fits(outHeight, inHeight, s.kernelHeight) || !fits(outWidth, inWidth, s.kernelWidth)) {
+    const height = size(inHeight, s.kernelHeight, s.padding);
+    const width = size(inWidth, s.kernelWidth, s.padding);
     throw new RangeError(
       `Cannot convolve: an image of ${inHeight}x${inWidth} gives ${height}x${width}, not ${outHeight}x${outWidth}`,
     );

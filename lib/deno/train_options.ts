@@ -3,6 +3,7 @@
 
 import { DEFAULT_PREPROCESSING } from "../image/preprocess.ts";
 import { DECODERS, ENCODERS, type ModelConfig } from "../models/config.ts";
+import { sizeProblem } from "../models/encoders.ts";
 import { modelConfig, type Preset, PRESET_NAMES, PRESETS } from "../train/presets.ts";
 import { SCHEDULES } from "../train/schedule.ts";
 import { TOKENIZER_NAMES } from "../text/tokenize.ts";
@@ -34,7 +35,7 @@ export const TRAIN_OPTIONS = {
     type: "integer",
     min: 8,
     max: 1024,
-    description: "width and height of the model's input in pixels, a multiple of 8",
+    description: "width and height of the model's input in pixels, a multiple of 8 (tiny) or 32 (others)",
   },
   batch: { type: "integer", min: 1, max: 4096, description: "captions in a step" },
   minCount: { type: "integer", min: 1, description: "words seen less often become unknown" },
@@ -108,25 +109,24 @@ export interface TrainingPlan {
 /**
  * Fills what the flags leave open from the preset.
  *
- * @throws {UsageError} If two flags contradict each other, or the size is no multiple of 8.
+ * @throws {UsageError} If two flags contradict each other, or the size does not suit the encoder.
  */
 export function trainingPlan(options: Options<typeof TRAIN_OPTIONS>): TrainingPlan {
-  const { fresh, resume, steps, epochs, size } = options;
+  const { fresh, resume, steps, epochs } = options;
   if (fresh && resume) {
     throw new UsageError("Cannot start: --fresh and --resume exclude each other, give one");
   }
   if (steps !== undefined && epochs !== undefined) {
     throw new UsageError("Cannot start: --steps and --epochs both set the length of the run, give one");
   }
-  if (size !== undefined && size % 8 !== 0) {
-    throw new UsageError(
-      `Cannot read --size ${size}: expected a multiple of 8, such as ${8 * Math.round(size / 8)}`,
-    );
-  }
   const given = Object.fromEntries(
     Object.entries(options).filter(([key, value]) => key in PRESETS.default && value !== undefined),
   );
   const preset: Preset = { ...PRESETS[options.preset], ...given };
+  const problem = sizeProblem(preset.encoder, preset.size);
+  if (problem) {
+    throw new UsageError(`Cannot read --size ${preset.size}: ${preset.encoder} expects ${problem}`);
+  }
   const preprocessing = { ...DEFAULT_PREPROCESSING, size: preset.size };
   return {
     preset,

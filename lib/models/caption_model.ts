@@ -1,6 +1,6 @@
 // This module is browser compatible.
 import type { Backend } from "../backend/backend.ts";
-import { Parameters } from "../nn/parameters.ts";
+import { type Parameter, Parameters } from "../nn/parameters.ts";
 import {
   add,
   attentionCoverage,
@@ -19,8 +19,8 @@ import type { ModelConfig } from "./config.ts";
 import type { Decoder } from "./decoder.ts";
 import type { DeviceBatch } from "./device_batch.ts";
 import type { Encoder } from "./encoder.ts";
+import { makeEncoder } from "./encoders.ts";
 import { showTellDecoder } from "./show_tell.ts";
-import { tinyEncoder } from "./tiny.ts";
 
 /** What a batch is a part of: rows of a global batch that several devices, or several passes, share. */
 export interface WholeBatch {
@@ -98,7 +98,7 @@ export class CaptionModel {
     this.words = words;
     this.activations = activations;
     this.parameters = new Parameters(backend, seed ?? undefined, { type: weights });
-    this.encoder = tinyEncoder(this.parameters, config.preprocessing.size, config.channels);
+    this.encoder = makeEncoder(this.parameters, config);
     const { embedding, hidden, attention, imageNorm } = config;
     const sizes = { words, channels: this.encoder.channels, embedding, hidden, attention, imageNorm };
     const makeDecoder = config.decoder === "attend" ? attendDecoder : showTellDecoder;
@@ -107,6 +107,14 @@ export class CaptionModel {
 
   get backend(): Backend {
     return this.parameters.backend;
+  }
+
+  /** Parameters that are trained: all but running statistics and those of frozen blocks. */
+  get trained(): Parameter[] {
+    const frozen = this.encoder.blocks.slice(0, this.frozen).flatMap(({ prefixes }) => prefixes);
+    return this.parameters.trained.filter(({ name }) =>
+      !frozen.some((prefix) => name.startsWith(`${prefix}.`))
+    );
   }
 
   /**
@@ -162,6 +170,7 @@ export class CaptionModel {
   }
 
   dispose(): void {
+    this.encoder.unfold();
     this.parameters.dispose();
   }
 }

@@ -1,11 +1,13 @@
 // This module is browser compatible.
 /** What a model file's metadata must be like, so that a damaged or hostile file is refused before anything is built. */
 
-import { DECODERS, ENCODERS } from "./config.ts";
+import { DECODERS, type EncoderName, ENCODERS } from "./config.ts";
+import { sizeProblem } from "./encoders.ts";
 
 /** Anything larger is a mistake: memory would run out long before. */
 const MOST = 65_536;
 const LARGEST_PICTURE = 4096;
+const LARGEST_GRID = 64;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -29,14 +31,12 @@ export function infoProblems(info: Fields): string[] {
   }
   if (info.config === undefined) return problems;
   if (!isObject(info.config)) return [...problems, `config is ${JSON.stringify(info.config)}`];
-  const { encoder, decoder, channels, dropout, preprocessing, ...sizes } = info.config;
+  const { encoder, decoder, channels, grid, variant, dropout, preprocessing, ...sizes } = info.config;
   check("encoder", encoder, isOneOf(ENCODERS, encoder), `one of ${ENCODERS.join(", ")}`);
   check("decoder", decoder, isOneOf(DECODERS, decoder), `one of ${DECODERS.join(", ")}`);
   for (const key of ["embedding", "hidden", "attention"]) {
     check(key, sizes[key], isSize(sizes[key], MOST), `a whole number from 1 to ${MOST}`);
   }
-  const list = Array.isArray(channels) && channels.every((channel) => isSize(channel, MOST));
-  check("channels", channels, list, `a list of whole numbers from 1 to ${MOST}`);
   const { imageNorm } = info.config;
   const normFits = imageNorm === undefined || (typeof imageNorm === "boolean" && decoder === "show_tell");
   check(
@@ -45,10 +45,30 @@ export function infoProblems(info: Fields): string[] {
     normFits,
     "true, false or absent, and absent unless the decoder is show_tell",
   );
+  if (encoder === "tiny") {
+    const list = Array.isArray(channels) && channels.length === 4 &&
+      channels.every((channel) => isSize(channel, MOST));
+    check("channels", channels, list, `a list of four whole numbers from 1 to ${MOST}`);
+  } else check("channels", channels, channels === undefined, 'absent: only "tiny" has channels to choose');
+  if (grid !== undefined) {
+    check("grid", grid, isSize(grid, LARGEST_GRID), `a whole number from 1 to ${LARGEST_GRID}`);
+  }
+  const variants = encoder === "mobilenet_v2" ? [undefined, "keras"] : [undefined];
+  check(
+    "variant",
+    variant,
+    variants.includes(variant as undefined),
+    variants.length > 1 ? "keras" : "absent",
+  );
   check("dropout", dropout, isNumber(dropout) && dropout >= 0 && dropout < 1, "a number from 0 to 1");
   if (!isObject(preprocessing)) return [...problems, "preprocessing is missing"];
   const { size, resize, shortSide, mean, std, orientation } = preprocessing;
-  check("size", size, isSize(size, LARGEST_PICTURE), `a whole number from 1 to ${LARGEST_PICTURE}`);
+  const whole = isSize(size, LARGEST_PICTURE);
+  check("size", size, whole, `a whole number from 1 to ${LARGEST_PICTURE}`);
+  if (whole && isOneOf(ENCODERS, encoder)) {
+    const problem = sizeProblem(encoder as EncoderName, size as number); // just checked
+    check("size", size, problem === undefined, problem ?? "");
+  }
   check("resize", resize, isOneOf(["squash", "crop"], resize), "squash or crop");
   if (shortSide !== undefined) {
     check("shortSide", shortSide, isSize(shortSide, MOST), `a whole number from 1 to ${MOST}`);

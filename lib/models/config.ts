@@ -2,15 +2,33 @@
 import type { Preprocessing } from "../image/preprocess.ts";
 
 /** Names of the encoders. */
-export const ENCODERS = ["tiny"] as const;
+export const ENCODERS = [
+  "tiny",
+  "resnet18",
+  "resnet34",
+  "resnet50",
+  "resnet101",
+  "resnet152",
+  "mobilenet_v2",
+  "squeezenet1_0",
+] as const;
+/** Name of an encoder. */
+export type EncoderName = (typeof ENCODERS)[number];
 /** Names of the decoders. */
 export const DECODERS = ["attend", "show_tell"] as const;
 
 /** What a model is made of: with the vocabulary, all that is needed to build it. Part of every model file. */
 export interface ModelConfig {
-  readonly encoder: (typeof ENCODERS)[number];
-  /** Output channels of the encoder's blocks. */
-  readonly channels: readonly number[];
+  readonly encoder: EncoderName;
+  /** Output channels of the four blocks of "tiny"; the other encoders have none to choose. */
+  readonly channels?: readonly number[];
+  /** Rows and columns that the encoder's map is averaged to. Default: the map as it is. */
+  readonly grid?: number;
+  /**
+   * Of "mobilenet_v2": "keras" is keras-applications' network with its batch norms folded into biases, as its published
+   * weights come. Default: torchvision's.
+   */
+  readonly variant?: "keras";
   readonly decoder: (typeof DECODERS)[number];
   /** E, size of a word's vector. */
   readonly embedding: number;

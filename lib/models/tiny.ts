@@ -1,9 +1,8 @@
 // This module is browser compatible.
-import { batchNormLayer, convWeight } from "../nn/layers.ts";
+import { ConvNorm } from "../nn/conv_norm.ts";
 import type { Parameters } from "../nn/parameters.ts";
-import { batchNorm, conv2d, maxPool2d, reshape } from "../ops/mod.ts";
-import type { Tensor } from "../tensor.ts";
-import type { Encoder, EncoderOptions } from "./encoder.ts";
+import { maxPool2d } from "../ops/mod.ts";
+import { buildEncoder, type Encoder, type EncoderBlock, type EncoderLayer } from "./encoder.ts";
 
 /** Output channels of the four blocks. */
 export const TINY_CHANNELS = [32, 64, 128, 256] as const;
@@ -17,41 +16,32 @@ const REDUCTION = 8;
  * [B, 64, 64, 3] → [B, 32, 32, 32] → [B, 16, 16, 64] → pooled [B, 8, 8, 128] → [B, 8, 8, 256], read as 64 positions
  * (row · 8 + column). Other sizes divisible by 8 give other grids.
  *
- * @throws {RangeError} If the size is not divisible by 8.
+ * @param options `size` of the pictures is a multiple of 8; `channels` default to {@linkcode TINY_CHANNELS}.
+ * @throws {RangeError} If there are not four channel counts.
  */
 export function tinyEncoder(
   parameters: Parameters,
-  size: number,
-  channels: readonly number[] = TINY_CHANNELS,
+  { size, channels = TINY_CHANNELS, grid }: {
+    readonly size: number;
+    readonly channels?: readonly number[];
+    readonly grid?: number;
+  },
 ): Encoder {
-  if (size % REDUCTION !== 0 || channels.length !== 4) {
+  if (channels.length !== 4) {
     throw new RangeError(
-      `Cannot make the tiny encoder for pictures of ${size}: the size must be divisible by ${REDUCTION} ` +
-        `and there must be 4 channel counts, got ${channels.length}`,
+      `Cannot make the tiny encoder: there must be 4 channel counts, got ${channels.length}`,
     );
   }
-  const blocks = channels.map((outputs, i) => {
-    const name = `encoder.block${i + 1}`;
-    return {
-      weight: convWeight(parameters, `${name}.conv`, { inputs: i ? channels[i - 1] : 3, outputs, kernel: 3 }),
-      norm: batchNormLayer(parameters, `${name}.bn`, outputs),
-      stride: i < 2 ? 2 : 1,
-      pool: i === 2,
-    };
+  const units: ConvNorm[] = [];
+  const blocks = channels.map((outputs, i): EncoderBlock => {
+    const name = `block${i + 1}`;
+    const prefix = `encoder.${name}`;
+    const unit = new ConvNorm(parameters, { conv: `${prefix}.conv`, norm: `${prefix}.bn` }, {
+      ...{ inputs: i ? channels[i - 1] : 3, outputs, kernel: 3, stride: i < 2 ? 2 : 1, activation: "relu" },
+    });
+    units.push(unit);
+    const pool: EncoderLayer[] = i === 2 ? [(x) => maxPool2d(x, { kernel: 2 })] : [];
+    return { name, prefixes: [prefix], layers: [(x, options) => unit.apply(x, options), ...pool] };
   });
-  return {
-    channels: channels[3],
-    positions: (size / REDUCTION) ** 2,
-    blocks: blocks.map((_, i) => ({ name: `block${i + 1}`, prefixes: [`encoder.block${i + 1}`] })),
-    encode(images: Tensor, { training, frozen = 0 }: EncoderOptions): Tensor {
-      let x = images;
-      blocks.forEach(({ weight, norm, stride, pool }, i) => {
-        const options = { training: training && i >= frozen, relu: true };
-        x = batchNorm(conv2d(x, weight, { stride, padding: 1 }), norm, options);
-        if (pool) x = maxPool2d(x, { kernel: 2, stride: 2 });
-      });
-      const [B, h, w, D] = x.shape;
-      return reshape(x, [B, h * w, D]);
-    },
-  };
+  return buildEncoder({ blocks, units, channels: channels[3], side: size / REDUCTION, grid });
 }

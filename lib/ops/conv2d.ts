@@ -1,4 +1,5 @@
 // This module is browser compatible.
+import { activationBackwardKernel, ACTIVATIONS } from "../../kernels/activation.ts";
 import { conv2dKernel } from "../../kernels/conv2d.ts";
 import { conv2dBackwardInputKernel } from "../../kernels/conv2d_backward_input.ts";
 import { conv2dBackwardWeightKernel, convWeightSplits } from "../../kernels/conv2d_backward_weight.ts";
@@ -17,6 +18,10 @@ export interface ConvOptions {
   readonly stride?: number;
   /** Rows and columns of zeros added on each side. Default 0. */
   readonly padding?: number;
+  /** Rows and columns of zeros added below and on the right, less than the kernel's. Default: `padding`. */
+  readonly paddingEnd?: number;
+  /** Apply ReLU to the result. Default false. */
+  readonly relu?: boolean;
   /** Groups of channels that see only each other; the channels of x make it depthwise. Default 1. */
   readonly groups?: number;
 }
@@ -26,11 +31,11 @@ export interface ConvOptions {
  *
  * @param x [B, h, w, Cin].
  * @param weight [kh, kw, Cin / groups, Cout].
- * @returns [B, oh, ow, Cout] with `oh = floor((h + 2 padding - kh) / stride) + 1`.
+ * @returns [B, oh, ow, Cout] with `oh = floor((h + padding + paddingEnd - kh) / stride) + 1`.
  * @throws {RangeError} If the shapes do not fit.
  */
 export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
-  const { bias } = options;
+  const { bias, relu = false } = options;
   const params = convParams(x, weight, options);
   const { batch, out_height, out_width, out_channels } = params;
   const { backend } = x;
@@ -41,9 +46,10 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Te
   backend.run(
     conv2dKernel,
     { x: x.storage, weight: weight.storage, bias: (bias ?? weight).storage, y: y.storage },
-    { ...params, use_bias: Number(bias !== undefined), relu: 0 },
+    { ...params, use_bias: Number(bias !== undefined), relu: Number(relu) },
   );
-  return record(y, bias ? [x, weight, bias] : [x, weight], ([dY], needed) => {
+  return record(y, bias ? [x, weight, bias] : [x, weight], ([dOutput], needed) => {
+    const dY = relu ? behindRelu(y, dOutput!) : dOutput;
     let dX: Tensor | undefined;
     if (needed[0]) {
       dX = new Tensor(backend, x.shape, { type: x.type, label: "d_x" });
@@ -55,8 +61,16 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Te
   });
 }
 
+/** The gradient of what went into the ReLU. */
+function behindRelu(y: Tensor, dY: Tensor): Tensor {
+  const d = new Tensor(y.backend, y.shape, { type: dY.type, label: "d_y" });
+  const buffers = { y: y.storage, d_y: dY.storage, d_x: d.storage };
+  y.backend.run(activationBackwardKernel, buffers, { count: y.length, activation: ACTIVATIONS.relu });
+  return d;
+}
+
 function convParams(x: Tensor, weight: Tensor, options: ConvOptions): ConvParams {
-  const { bias, stride = 1, padding = 0, groups = 1 } = options;
+  const { bias, stride = 1, padding = 0, paddingEnd = padding, groups = 1 } = options;
   const { batch, height, width, channels } = featureMap(x, "convolve");
   const [kernelHeight, kernelWidth, inputs, outputs] = weight.shape;
   const fits = weight.shape.length === 4 && inputs * groups === channels && outputs % groups === 0;
@@ -71,13 +85,18 @@ function convParams(x: Tensor, weight: Tensor, options: ConvOptions): ConvParams
     );
   }
   const action = `convolve ${x} with ${weight}`;
+  if (!(paddingEnd < Math.min(kernelHeight, kernelWidth) || paddingEnd === padding)) {
+    throw new RangeError(
+      `Cannot ${action}: ${paddingEnd} rows and columns of zeros at the end, which should be fewer than the kernel's`,
+    );
+  }
   return {
     batch,
     in_height: height,
     in_width: width,
     in_channels: channels,
-    out_height: windowPositions(height, { kernel: kernelHeight, stride, padding }, action),
-    out_width: windowPositions(width, { kernel: kernelWidth, stride, padding }, action),
+    out_height: windowPositions(height, { kernel: kernelHeight, stride, padding, paddingEnd }, action),
+    out_width: windowPositions(width, { kernel: kernelWidth, stride, padding, paddingEnd }, action),
     out_channels: outputs,
     kernel_height: kernelHeight,
     kernel_width: kernelWidth,

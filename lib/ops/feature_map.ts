@@ -33,22 +33,27 @@ export interface Window {
   readonly kernel: number;
   readonly stride: number;
   readonly padding: number;
+  /** Padding behind the last row or column. Default: `padding`. */
+  readonly paddingEnd?: number;
 }
 
 /**
- * Positions of a window along one side: `floor((size + 2 padding - kernel) / stride) + 1`.
+ * Positions of a window along one side: `floor((size + padding + paddingEnd - kernel) / stride) + 1`.
  *
  * @param action For the error: "pool x [1, 4, 4, 3]".
  * @throws {RangeError} If a number makes no sense or the window does not fit once.
  */
-export function windowPositions(size: number, { kernel, stride, padding }: Window, action: string): number {
-  if (![kernel, stride, padding].every(Number.isInteger) || kernel < 1 || stride < 1 || padding < 0) {
+export function windowPositions(size: number, window: Window, action: string): number {
+  const { kernel, stride, padding, paddingEnd = padding } = window;
+  const whole = [kernel, stride, padding, paddingEnd].every(Number.isInteger);
+  if (!whole || kernel < 1 || stride < 1 || padding < 0 || paddingEnd < 0) {
+    const end = paddingEnd === padding ? "" : ` (${paddingEnd} at the end)`;
     throw new RangeError(
-      `Cannot ${action} with kernel ${kernel}, stride ${stride} and padding ${padding}: they must be whole ` +
+      `Cannot ${action} with kernel ${kernel}, stride ${stride} and padding ${padding}${end}: they must be whole ` +
         "numbers, kernel and stride at least 1",
     );
   }
-  const positions = Math.floor((size + 2 * padding - kernel) / stride) + 1;
+  const positions = Math.floor((size + padding + paddingEnd - kernel) / stride) + 1;
   if (positions < 1) {
     throw new RangeError(
       `Cannot ${action}: its ${size} rows or columns with padding ${padding} are fewer than the kernel's ${kernel}`,

@@ -25,7 +25,7 @@ export { lstmCell, lstmSequence } from "./lstm_sequence.ts";
 export type { LstmState, LstmWeights } from "./lstm_steps.ts";
 export { matmul, type MatmulOptions } from "./matmul.ts";
 export { normaliseImages, type NormaliseOptions } from "./normalise_images.ts";
-export { avgPool2d, maxPool2d, type PoolOptions } from "./pool2d.ts";
+export { avgPool2d, maxPool2d, type MaxPoolOptions, type PoolOptions } from "./pool2d.ts";
 export { reshape } from "./reshape.ts";
 export { scale } from "./scale.ts";
 export { slice, type SliceOptions } from "./slice.ts";

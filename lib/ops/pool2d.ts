@@ -7,7 +7,7 @@ import { record } from "../record.ts";
 import { Tensor } from "../tensor.ts";
 import { featureMap, windowPositions } from "./feature_map.ts";
 
-/** Options of {@linkcode maxPool2d} and {@linkcode avgPool2d}. */
+/** Options of both poolings. */
 export interface PoolOptions {
   /** Rows and columns of the window. */
   readonly kernel: number;
@@ -17,16 +17,23 @@ export interface PoolOptions {
   readonly padding?: number;
 }
 
+/** Options of {@linkcode maxPool2d}. */
+export interface MaxPoolOptions extends PoolOptions {
+  /** A last window that reaches beyond the map counts too, as Caffe has it. Default false. */
+  readonly ceil?: boolean;
+}
+
 /**
  * Largest value of each window.
  *
  * The first maximum in row-major order takes the whole gradient. Padding counts as −∞.
  *
  * @param x [B, h, w, C].
- * @returns [B, oh, ow, C] with `oh = floor((h + 2 padding - kernel) / stride) + 1`.
+ * @returns [B, oh, ow, C] with `oh = floor((h + 2 padding - kernel) / stride) + 1`; with `ceil` rounded up, unless
+ * the last window would see padding alone.
  * @throws {RangeError} If x is no feature map or the window does not fit.
  */
-export function maxPool2d(x: Tensor, options: PoolOptions): Tensor {
+export function maxPool2d(x: Tensor, options: MaxPoolOptions): Tensor {
   const { params, shape } = poolShape(x, options);
   const { backend } = x;
   const y = new Tensor(backend, shape, { type: x.type, label: "max_pool2d" });
@@ -59,14 +66,18 @@ export function avgPool2d(x: Tensor, options: PoolOptions): Tensor {
   });
 }
 
-function poolShape(x: Tensor, { kernel, stride = kernel, padding = 0 }: PoolOptions) {
+function poolShape(x: Tensor, { kernel, stride = kernel, padding = 0, ceil = false }: MaxPoolOptions) {
   const { batch, height, width, channels } = featureMap(x, "pool");
   if (padding > kernel / 2) {
     throw new RangeError(`Cannot pool ${x}: padding ${padding} is more than half the kernel's ${kernel}`);
   }
-  const window = { kernel, stride, padding };
-  const outHeight = windowPositions(height, window, `pool ${x}`);
-  const outWidth = windowPositions(width, window, `pool ${x}`);
+  const positions = (size: number) => {
+    const count = windowPositions(size, { kernel, stride, padding }, `pool ${x}`);
+    // Another window begins inside the map (or the padding before it), and the last one left something over.
+    const more = ceil && count * stride < size + padding && (size + 2 * padding - kernel) % stride > 0;
+    return more ? count + 1 : count;
+  };
+  const [outHeight, outWidth] = [positions(height), positions(width)];
   const params = {
     batch,
     in_height: height,

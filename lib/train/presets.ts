@@ -10,8 +10,10 @@ import type { Recipe } from "./trainer.ts";
 /** Everything that decides how a model is trained, beside its data. */
 export interface Preset {
   readonly encoder: ModelConfig["encoder"];
-  /** Output channels of the encoder's four blocks. */
+  /** Output channels of the four blocks of "tiny"; others have none to choose. */
   readonly channels: readonly number[];
+  /** Rows and columns that the encoder's map is averaged to. Default: the map as it is. */
+  readonly grid?: number;
   readonly decoder: ModelConfig["decoder"];
   /** Width and height of the model's input, in pixels. */
   readonly size: number;
@@ -90,8 +92,9 @@ export const PRESET_NAMES = Object.keys(PRESETS) as readonly PresetName[]; // th
 
 /** The model that a recipe describes. */
 export function modelConfig(preset: Preset, preprocessing: ModelConfig["preprocessing"]): ModelConfig {
-  const { encoder, channels, decoder, embedding, hidden, attention, dropout } = preset;
-  return { encoder, channels, decoder, embedding, hidden, attention, dropout, preprocessing };
+  const { encoder, channels, grid, decoder, embedding, hidden, attention, dropout } = preset;
+  const ofEncoder = { ...encoder === "tiny" && { channels }, ...grid && { grid } };
+  return { encoder, ...ofEncoder, decoder, embedding, hidden, attention, dropout, preprocessing };
 }
 
 /** How a recipe trains it. */
