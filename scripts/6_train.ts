@@ -9,13 +9,13 @@
  * Takes  about a tenth of a second a step of 16 pictures on two CPU cores. Ctrl-C saves and says how to go on.
  */
 import { BatchLoader } from "../lib/data/batches.ts";
-import { runFiles } from "../lib/deno/checkpoints.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
 import { describeDataset, openDataset } from "../lib/deno/dataset_disk.ts";
 import { openDevice } from "../lib/deno/open_device.ts";
+import { openRunFolder } from "../lib/deno/run_folder.ts";
 import { runScript } from "../lib/deno/run_script.ts";
-import { packingProgress } from "../lib/deno/training.ts";
-import { checkRunFolder, TrainingRun } from "../lib/deno/training_run.ts";
+import { checkpointDue, packingProgress } from "../lib/deno/training.ts";
+import { TrainingRun } from "../lib/deno/training_run.ts";
 import { TRAIN_ABOUT, TRAIN_OPTIONS, trainingPlan } from "../lib/deno/train_options.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
 import { trainingRecipe } from "../lib/train/presets.ts";
@@ -25,11 +25,12 @@ import { startBiasAtFrequency } from "../lib/train/word_bias.ts";
 await runScript(async () => {
   const options = parseOptions(Deno.args, TRAIN_OPTIONS, TRAIN_ABOUT);
   const plan = trainingPlan(options);
+  checkpointDue(options.checkpointEvery); // throws now where it cannot be read
 
   // 1. Where it runs, and whether its results can be kept: found out now, not after hours.
   const backend = await openDevice(options);
   console.error(`training on ${backend.description}, seed ${options.seed}, into ${options.out}`);
-  const found = await checkRunFolder(options);
+  using folder = await openRunFolder(options);
 
   // 2. What it learns from: captions, and photographs packed once as raw pixels.
   const packing = packingProgress();
@@ -59,17 +60,18 @@ await runScript(async () => {
   };
 
   // 5. The loop: forwards, backwards, a step; now and then a log line, a validation, a checkpoint.
-  const run = await TrainingRun.open({ trainer, loader, dataset, info, steps, batch }, options, found);
+  const flags = { ...options, earlyStop: plan.preset.earlyStop };
+  const run = await TrainingRun.open({ trainer, loader, dataset, info, steps, batch }, flags, folder);
   const end = await run.train();
   dataset.close();
   backend.close();
 
   // 6. What became of it.
-  const { model: file } = runFiles(options.out);
+  const { model: file } = folder.files;
   if (!end.complete) {
     const again = options.fresh ? "--resume in place of --fresh" : "--resume";
     console.error(
-      `interrupted at step ${end.step} of ${steps}, saved; the same command with ${again} goes on`,
+      `interrupted at step ${end.step} of ${steps}, saved at ${end.saved}; the same command with ${again} goes on`,
     );
     return 130;
   }

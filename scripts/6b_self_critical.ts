@@ -10,27 +10,22 @@
  * likelier. A score can be gamed: the log warns when captions break off, repeat themselves, grow or all become one.
  */
 import { BatchLoader } from "../lib/data/batches.ts";
-import { removeRun, runFiles, saveCheckpoint } from "../lib/deno/checkpoints.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
 import { describeDataset, openDataset } from "../lib/deno/dataset_disk.ts";
-import { heldOutScores, scenesOf } from "../lib/deno/held_out_scores.ts";
-import { watchInterrupt } from "../lib/deno/interrupt.ts";
-import { writeSafetensors } from "../lib/deno/model_disk.ts";
+import { scenesOf } from "../lib/deno/held_out_scores.ts";
 import { openDevice } from "../lib/deno/open_device.ts";
 import { RewardWorker } from "../lib/deno/reward_pool.ts";
+import { openRunFolder } from "../lib/deno/run_folder.ts";
 import { runScript } from "../lib/deno/run_script.ts";
 import {
   checkSelfCritical,
   SELF_CRITICAL_ABOUT,
   SELF_CRITICAL_OPTIONS,
 } from "../lib/deno/self_critical_options.ts";
-import { startSelfCritical } from "../lib/deno/self_critical_start.ts";
+import { startingModel } from "../lib/deno/self_critical_start.ts";
 import { checkpointDue, packingProgress } from "../lib/deno/training.ts";
-import { TrainLog } from "../lib/deno/train_log.ts";
-import { modelToFile } from "../lib/models/model_file.ts";
+import { TrainingRun } from "../lib/deno/training_run.ts";
 import { rewardSignature } from "../lib/train/caption_reward.ts";
-import { checkpointToFile, resumeFrom } from "../lib/train/checkpoint.ts";
-import { runTraining } from "../lib/train/run.ts";
 import { SelfCritical } from "../lib/train/self_critical.ts";
 import { Trainer } from "../lib/train/trainer.ts";
 
@@ -38,13 +33,13 @@ await runScript(async () => {
   const options = parseOptions(Deno.args, SELF_CRITICAL_OPTIONS, SELF_CRITICAL_ABOUT);
   checkSelfCritical(options);
   const { seed, steps, batch, samples, baseline, out } = options;
-  const due = checkpointDue(options.checkpointEvery);
-  const files = runFiles(out);
+  checkpointDue(options.checkpointEvery); // throws now where it cannot be read
 
   // 1. Where it runs, and the model it starts from.
   const backend = await openDevice(options);
   console.error(`self-critical training on ${backend.description}, seed ${seed}, into ${out}`);
-  const { loaded, found } = await startSelfCritical(backend, options);
+  using folder = await openRunFolder(options);
+  const loaded = await startingModel(backend, folder, options);
   const { model, vocabulary } = loaded;
 
   // 2. What it learns from: the same pictures, with the model's own words.
@@ -58,7 +53,7 @@ await runScript(async () => {
     ...packing,
   }).finally(packing.done);
   for (const line of describeDataset(dataset)) console.error(line);
-  const { train, val } = dataset;
+  const { train } = dataset;
   const scenes = await scenesOf(options.data);
 
   // 3. What it learns: to beat its own captions by CIDEr-D, the end token counted as a word.
@@ -79,69 +74,20 @@ await runScript(async () => {
     dataHash: dataset.hash,
   };
 
-  // 4. Where it stood, if it goes on.
-  let best: number | null = null;
-  let validated: number | undefined = -1;
-  if (found) {
-    ({ best, validated } = resumeFrom(trainer, found.file, { expected: info, name: found.path }));
-    console.error(`resumed at step ${trainer.steps} of ${steps} from ${found.path}`);
-  } else if (options.fresh) await removeRun(out);
-
-  // 5. The loop: the same as in step 6, with another score to be best at.
-  const log = await TrainLog.open(files.metrics, { step: trainer.steps, print: console.error });
-  const interrupt = watchInterrupt(() => console.error("stopping after this step; Ctrl-C again ends now"));
-  const save = async (step: number, scores: Record<string, number>) =>
-    await writeSafetensors(files.model, await modelToFile(model, { ...info, step, scores }));
-  const validate = async (step: number, epoch: number) => {
-    if (val.images.length === 0) return;
-    const scores = await heldOutScores(loaded, val, { scenes, interrupt });
-    if (!scores) return false; // interrupted: it is made up for when the run goes on
-    await log.scores(step, { epoch, scores: { ...scores } });
-    if (scores.CIDEr > (best ?? -Infinity)) await save(step, { ...scores });
-    best = Math.max(best ?? -Infinity, scores.CIDEr);
-    validated = step;
-    log.restartClock(step);
-  };
-  if (validated === -1) await validate(0, 0); // what it starts from
-  const end = await runTraining(learner, loader, {
-    steps,
-    logEvery: options.logEvery,
-    validateEvery: options.validateEvery,
-    validated,
-    resumedFrom: found?.path,
-    checkpointDue: due,
-    hooks: {
-      async log(readings, epoch) {
-        const seen = learner.guard.take();
-        await log.steps(readings, { epoch, batch, extra: { ...seen?.habits } });
-        for (const line of seen?.warnings ?? []) console.error(`warning: ${line}`);
-      },
-      validate,
-      async checkpoint(step) {
-        if (val.images.length === 0) await save(step, {}); // nothing is held out: the newest is the best
-        await saveCheckpoint(
-          out,
-          await checkpointToFile(trainer, { ...info, step }, { step, best, validated }),
-        );
-        log.restartClock(step);
-        return files.checkpoint;
-      },
-      async pause() {
-        await interrupt.breathe();
-        return interrupt.requested;
-      },
-    },
-  });
-  interrupt.close();
+  // 4. The loop: the same as in step 6, with another way of taking a step.
+  const parts = { trainer, loader, dataset, info, steps, batch, selfCritical: learner, scenes };
+  const run = await TrainingRun.open(parts, options, folder);
+  const end = await run.train();
   rewards.close();
   dataset.close();
   backend.close();
+  const { model: file } = folder.files;
   if (!end.complete) {
     console.error(
-      `interrupted at step ${end.step} of ${steps}, saved; the same command with --resume goes on`,
+      `interrupted at step ${end.step} of ${steps}, saved at ${end.saved}; the same command with --resume goes on`,
     );
     return 130;
   }
-  console.error(`done: ${files.model}; now \`deno task caption --model ${files.model} PHOTO.jpg\``);
-  if (options.json) console.log(JSON.stringify({ model: files.model, step: end.step, best }));
+  console.error(`done: ${file}; now \`deno task caption --model ${file} PHOTO.jpg\``);
+  if (options.json) console.log(JSON.stringify({ model: file, step: end.step, best: run.best }));
 });

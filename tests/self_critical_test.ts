@@ -188,7 +188,7 @@ describe("self-critical training", () => {
   ): Promise<{ readings: Reading[]; bytes: Uint8Array }> {
     const model = new CaptionModel(backend, config, { words: WORDS.length, seed: null });
     const trainer = new Trainer(model, { ...recipe, learningRate: 5e-3 });
-    resumeFrom(trainer, parseSafetensors(from, "checkpoint"), { expected: info, name: "checkpoint" });
+    await resumeFrom(trainer, parseSafetensors(from, "checkpoint"), { expected: info, name: "checkpoint" });
     const learner = new SelfCritical(trainer, reward, {
       samples: 4,
       baseline: "samples",

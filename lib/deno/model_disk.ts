@@ -3,6 +3,7 @@
 
 import type { Backend } from "../backend/backend.ts";
 import { parseSafetensors, type SafetensorsFile, serialiseSafetensors } from "../data/safetensors.ts";
+import { checkSeal, sealed } from "../data/seal.ts";
 import { type LoadedModel, modelFromFile } from "../models/model_file.ts";
 import { writeFileAtomic } from "./write_file.ts";
 
@@ -11,7 +12,7 @@ import { writeFileAtomic } from "./write_file.ts";
  *
  * @param hint What to do when it is not there.
  * @throws {Error} If it is not there or cannot be read.
- * @throws {SyntaxError} If it is cut off or is not safetensors.
+ * @throws {SyntaxError} If it is cut off, is not safetensors, or differs from its checksum, where it has one.
  */
 export async function readSafetensors(path: string, hint = "check the path"): Promise<SafetensorsFile> {
   let bytes: Uint8Array;
@@ -20,7 +21,9 @@ export async function readSafetensors(path: string, hint = "check the path"): Pr
   } catch (error) {
     throw new Error(`Cannot read ${path}: ${whyUnreadable(error, hint)}`, { cause: error });
   }
-  return parseSafetensors(bytes, path);
+  const file = parseSafetensors(bytes, path);
+  await checkSeal(file, path);
+  return file;
 }
 
 function whyUnreadable(error: unknown, hint: string): string {
@@ -29,9 +32,9 @@ function whyUnreadable(error: unknown, hint: string): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Writes a safetensors file: whole or not at all. */
+/** Writes a safetensors file with a checksum: whole or not at all. */
 export async function writeSafetensors(path: string, file: SafetensorsFile): Promise<void> {
-  await writeFileAtomic(path, serialiseSafetensors(file));
+  await writeFileAtomic(path, serialiseSafetensors(await sealed(file)));
 }
 
 /** Loads a model onto a device. Throws as {@linkcode readSafetensors} and modelFromFile do. */

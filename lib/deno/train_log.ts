@@ -1,4 +1,5 @@
 // This module runs in Deno only.
+import { MOST_ROLLBACKS, type Rollback } from "../train/run_state.ts";
 import type { Reading } from "../train/trainer.ts";
 import { writeFileAtomic } from "./write_file.ts";
 
@@ -29,20 +30,19 @@ export class TrainLog {
     this.#print = print;
   }
 
-  /** @param step Steps that have been taken before. */
+  /**
+   * @param step Steps that have been taken before.
+   * @param rollbacks Returns to earlier checkpoints that have been made before. Default 0.
+   */
   static async open(
     path: string,
-    { step, print }: { readonly step: number; readonly print: (line: string) => void },
+    { step, rollbacks = 0, print }: {
+      readonly step: number;
+      readonly rollbacks?: number;
+      readonly print: (line: string) => void;
+    },
   ): Promise<TrainLog> {
-    let lines: string[] = [];
-    if (step > 0) {
-      try {
-        lines = (await Deno.readTextFile(path)).split("\n").filter((line) => stepOf(line) <= step);
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
-    }
-    await writeFileAtomic(path, lines.map((line) => `${line}\n`).join(""));
+    await writeFileAtomic(path, step > 0 ? await linesUpTo(path, { step, rollbacks }) : "");
     return new TrainLog(path, step, print);
   }
 
@@ -67,15 +67,26 @@ export class TrainLog {
   }
 
   /** Logs a validation's scores on held-out pictures. */
-  async scores(step: number, { epoch, scores }: { epoch: number; scores: Readonly<Record<string, number>> }) {
+  async validation(
+    step: number,
+    { epoch, scores }: { readonly epoch: number; readonly scores: Readonly<Record<string, number>> },
+  ): Promise<void> {
     await this.#append({ split: "val", step, epoch, ...scores });
-    this.#print(`step ${step} | validation${listed(scores)}`);
+    const { crossEntropy, ...others } = scores;
+    const entropy = crossEntropy === undefined ? "" : ` | cross entropy ${crossEntropy.toFixed(4)} nats/word`;
+    this.#print(`step ${step} | validation${entropy}${listed(others)}`);
   }
 
-  /** Logs a validation. */
-  async validation(step: number, { epoch, crossEntropy }: { epoch: number; crossEntropy: number }) {
-    await this.#append({ split: "val", step, epoch, crossEntropy });
-    this.#print(`step ${step} | validation | cross entropy ${crossEntropy.toFixed(4)} nats/word`);
+  /** Logs a return to an earlier checkpoint, and drops the lines of the steps that will be taken again. */
+  async rollBack({ from, to, learningRateFactor, reason }: Rollback, count: number): Promise<void> {
+    const kept = await linesUpTo(this.#path, { step: to, rollbacks: count });
+    const entry = { event: "rollback", step: to, from, rollbacks: count, learningRateFactor, reason };
+    await writeFileAtomic(this.#path, `${kept}${JSON.stringify(entry)}\n`);
+    this.restartClock(to);
+    this.#print(
+      `warning: the loss has exploded: ${reason}. Going back from step ${from} to step ${to} with half the learning ` +
+        `rate (${count} of ${MOST_ROLLBACKS} times)`,
+    );
   }
 
   /** Leaves the time since the last call out of the next line: validations and checkpoints are no steps. */
@@ -99,12 +110,28 @@ function listed(numbers: Readonly<Record<string, number>> = {}): string {
   return Object.entries(numbers).map(([name, value]) => ` | ${name} ${value.toFixed(4)}`).join("");
 }
 
-/** The step of a line; Infinity for an empty or half-written one, which is dropped. */
-function stepOf(line: string): number {
+/** A log's lines of steps up to this one, and of returns up to this one. */
+async function linesUpTo(path: string, most: { readonly step: number; readonly rollbacks: number }) {
+  let text: string;
   try {
-    return JSON.parse(line).step;
+    text = await Deno.readTextFile(path);
   } catch (error) {
-    if (error instanceof SyntaxError) return Infinity;
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+  const kept = text.split("\n").filter((line) => {
+    const { step, rollbacks = 0 } = numbersOf(line);
+    return step <= most.step && rollbacks <= most.rollbacks;
+  });
+  return kept.map((line) => `${line}\n`).join("");
+}
+
+/** The numbers of a line; a step of Infinity for an empty or half-written one, which is dropped. */
+function numbersOf(line: string): { readonly step: number; readonly rollbacks?: number } {
+  try {
+    return JSON.parse(line);
+  } catch (error) {
+    if (error instanceof SyntaxError) return { step: Infinity };
     throw error;
   }
 }

@@ -5,6 +5,7 @@ import { DEFAULT_PREPROCESSING } from "../image/preprocess.ts";
 import { DECODERS, ENCODERS, type ModelConfig } from "../models/config.ts";
 import { sizeProblem } from "../models/encoders.ts";
 import { modelConfig, type Preset, PRESET_NAMES, PRESETS } from "../train/presets.ts";
+import { BEST_BY } from "../train/run_state.ts";
 import { SCHEDULES } from "../train/schedule.ts";
 import { TOKENIZER_NAMES } from "../text/tokenize.ts";
 import { type CommandDescription, type OptionDefinitions, type Options, UsageError } from "./cli.ts";
@@ -62,7 +63,26 @@ export const TRAIN_OPTIONS = {
   hidden: { type: "integer", min: 1, max: 16_384, description: "size of the LSTM's state" },
   attention: { type: "integer", min: 1, max: 16_384, description: "size of the attention's inner layer" },
   logEvery: { default: 20, min: 1, max: 64, description: "steps between log lines" },
-  validateEvery: { type: "integer", min: 1, description: "steps between validations (default: an epoch)" },
+  validateEvery: {
+    type: "integer",
+    min: 1,
+    description: "steps between validations (default: an epoch, or several that make 100 steps)",
+  },
+  bestBy: {
+    choices: BEST_BY,
+    description: "what the best model is chosen by (default: cider, with fewer than 8 held-out pictures not)",
+  },
+  earlyStop: {
+    type: "integer",
+    description:
+      "validations without a higher CIDEr-D after which the run ends; 0: it goes on to its last step",
+  },
+  valBeam: {
+    default: 1,
+    min: 1,
+    max: 100,
+    description: "width of the beam that validation captions are written with; 1 is greedy",
+  },
   checkpointEvery: { default: "500", description: "steps between checkpoints, or minutes: 10m" },
   maxMegapixels: {
     default: 100,

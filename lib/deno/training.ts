@@ -20,7 +20,12 @@ export async function sampleCaptions(
 ): Promise<string[]> {
   const numbers = Array.from({ length: Math.min(SAMPLES, split.images.length) }, (_, i) => i);
   const captions = await captionPixels(loaded, split.pixels(numbers), { beam: 1, maxLength: 30 });
-  return captions.map(([{ text }], i) =>
+  return sampleLines(split, captions.map(([{ text }]) => text));
+}
+
+/** The first captions of a split's pictures beside true ones, a line each. */
+export function sampleLines(split: Split, captions: readonly string[]): string[] {
+  return captions.slice(0, SAMPLES).map((text, i) =>
     `  ${split.images[i].fileName}: "${text}" (true: "${split.captions[i][0].trim()}")`
   );
 }

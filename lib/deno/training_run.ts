@@ -1,40 +1,36 @@
 // This module runs in Deno only.
-/** A training run and its folder: the loop of step 6 with log, validation, checkpoints and Ctrl-C. */
+/** A training run in its folder: the loop of steps 6 and 6b with log, validation, checkpoints and Ctrl-C. */
 
 import type { BatchLoader } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { type ModelInfo, modelToFile } from "../models/model_file.ts";
-import { checkpointToFile, resumeFrom } from "../train/checkpoint.ts";
+import type { Scene } from "../data/shapes.ts";
+import type { ModelInfo } from "../models/model_file.ts";
 import { type RunEnd, type RunHooks, runTraining } from "../train/run.ts";
+import type { BestBy } from "../train/run_state.ts";
+import type { SelfCritical } from "../train/self_critical.ts";
 import type { Trainer } from "../train/trainer.ts";
-import { validationLoss } from "../train/validate.ts";
-import { type FoundCheckpoint, removeRun, runFiles, saveCheckpoint } from "./checkpoints.ts";
-import { watchInterrupt } from "./interrupt.ts";
-import { writeSafetensors } from "./model_disk.ts";
-import {
-  checkpointDue,
-  checkpointToResume,
-  refuseOldRun,
-  sampleCaptions,
-  validationProgress,
-} from "./training.ts";
+import { usualValidationSteps, validationLoss } from "../train/validate.ts";
+import { heldOutScores } from "./held_out_scores.ts";
+import { type Interrupt, watchInterrupt } from "./interrupt.ts";
+import type { RunFolder } from "./run_folder.ts";
+import { RunKeeper } from "./run_keeper.ts";
+import { checkpointDue, sampleCaptions, sampleLines, validationProgress } from "./training.ts";
 import { TrainLog } from "./train_log.ts";
-import { ensureWritable } from "./write_file.ts";
 
-/** What the flags say of a run's folder and rhythm. */
+/** What the flags say of a run's rhythm and end. */
 export interface RunFlags {
-  /** The run's folder. */
-  readonly out: string;
-  /** Go on from the checkpoint there. */
-  readonly resume: boolean;
-  /** Start anew although there is one. */
-  readonly fresh: boolean;
   /** Steps between log lines. */
   readonly logEvery: number;
-  /** Steps between validations. Default: an epoch. */
+  /** Steps between validations. Default: {@linkcode usualValidationSteps}. */
   readonly validateEvery?: number;
   /** Steps or minutes between checkpoints, such as "500" or "10m". */
   readonly checkpointEvery: string;
+  /** What the best model is chosen by. Default: CIDEr-D, or the cross entropy where few pictures are held out. */
+  readonly bestBy?: BestBy;
+  /** Validations without a higher CIDEr-D after which the run ends; 0: none. Default 0. */
+  readonly earlyStop?: number;
+  /** Width of the beam that validation captions are written with. Default 1: greedy. */
+  readonly valBeam?: number;
 }
 
 /** What a run trains, and on what. */
@@ -48,38 +44,32 @@ export interface TrainingParts {
   readonly steps: number;
   /** Captions in a step. */
   readonly batch: number;
+  /** What takes the steps where it is not the trainer itself: then a first validation says what it starts from. */
+  readonly selfCritical?: SelfCritical;
+  /** Scenes behind the pictures, where they are known. */
+  readonly scenes?: ReadonlyMap<number, Scene>;
 }
 
-/**
- * Makes sure, before anything takes long, that a run can be kept in its folder.
- *
- * @returns The checkpoint to go on from, where that was asked for.
- * @throws {Error} If the folder cannot be written, holds a run that would be lost, or nothing to resume.
- */
-export async function checkRunFolder(flags: RunFlags): Promise<FoundCheckpoint | undefined> {
-  checkpointDue(flags.checkpointEvery); // throws now where it cannot be read
-  await ensureWritable(flags.out);
-  if (flags.resume) return await checkpointToResume(flags.out);
-  if (!flags.fresh) await refuseOldRun(flags.out);
-  return undefined;
-}
+/** Held-out pictures so few that CIDEr-D says nothing: its weights come from how many pictures a word is said of. */
+const FEW_PICTURES = 8;
 
 /** A run that is ready to go: {@linkcode TrainingRun.train} does the rest. */
 export class TrainingRun {
   readonly #parts: TrainingParts;
   readonly #flags: RunFlags;
-  readonly #files: ReturnType<typeof runFiles>;
-  readonly #found: FoundCheckpoint | undefined;
-  /** Lowest cross entropy on held-out pictures; null before the first validation. */
-  best: number | null = null;
-  /** The last step after which the model was validated. */
-  validated: number | undefined = 0;
+  readonly #folder: RunFolder;
+  readonly #keeper: RunKeeper;
 
-  private constructor(parts: TrainingParts, flags: RunFlags, found: FoundCheckpoint | undefined) {
-    this.#parts = parts;
+  private constructor(parts: TrainingParts, flags: RunFlags, folder: RunFolder) {
+    const { dataset: { val }, selfCritical } = parts;
+    const few = val.images.length < FEW_PICTURES && !selfCritical;
+    const bestBy = flags.bestBy ?? (few ? "cross-entropy" : "cider");
+    const info = { ...parts.info, recipe: { ...parts.info.recipe, bestBy } };
+    this.#parts = { ...parts, info };
     this.#flags = flags;
-    this.#files = runFiles(flags.out);
-    this.#found = found;
+    this.#folder = folder;
+    const owesFirst = selfCritical !== undefined && val.images.length > 0;
+    this.#keeper = new RunKeeper(this.#parts, folder, { bestBy, validated: owesFirst ? -1 : 0 });
   }
 
   /**
@@ -87,97 +77,123 @@ export class TrainingRun {
    *
    * @throws {RangeError} If the checkpoint is of other data, words or another recipe.
    */
-  static async open(
-    parts: TrainingParts,
-    flags: RunFlags,
-    found: FoundCheckpoint | undefined,
-  ): Promise<TrainingRun> {
-    const run = new TrainingRun(parts, flags, found);
-    const { trainer, info, steps } = parts;
-    if (found) {
-      const state = resumeFrom(trainer, found.file, { expected: info, name: found.path });
-      run.best = state.best;
-      run.validated = state.validated;
-      console.error(`resumed at step ${trainer.steps} of ${steps} from ${found.path}`);
-    } else if (flags.fresh) await removeRun(flags.out);
+  static async open(parts: TrainingParts, flags: RunFlags, folder: RunFolder): Promise<TrainingRun> {
+    const run = new TrainingRun(parts, flags, folder);
+    const { trainer, steps } = parts;
+    if (folder.found) {
+      await run.#keeper.resume(folder.found);
+      console.error(`resumed at step ${trainer.steps} of ${steps} from ${folder.found.path}`);
+    } else await folder.clear();
     return run;
   }
 
-  /** Trains to the last step, or until Ctrl-C. Losses are read every few steps, never waited for in each. */
+  /** The best validation's score; null before the first. */
+  get best(): number | null {
+    return this.#keeper.progress.best;
+  }
+
+  /** Trains to the last step, until it is enough, or until Ctrl-C. Losses are read every few steps. */
   async train(): Promise<RunEnd> {
-    const { trainer, loader, steps, batch } = this.#parts;
-    const { logEvery, validateEvery = loader.stepsPerEpoch, checkpointEvery } = this.#flags;
-    const log = await TrainLog.open(this.#files.metrics, { step: trainer.steps, print: console.error });
+    const { trainer, selfCritical, loader, steps, batch } = this.#parts;
+    const { logEvery, validateEvery = usualValidationSteps(loader.stepsPerEpoch), earlyStop = 0 } =
+      this.#flags;
+    const keeper = this.#keeper;
+    const { progress } = keeper;
+    const rollbacks = progress.rollbacks.length;
+    const log = await TrainLog.open(this.#folder.files.metrics, {
+      step: trainer.steps,
+      rollbacks,
+      print: console.error,
+    });
     const interrupt = watchInterrupt(() =>
       console.error("stopping after this step; Ctrl-C again ends at once and saves nothing")
     );
+    const validate: RunHooks["validate"] = async (step, epoch) => {
+      const done = await trainer.withAverages(() => this.#validate(step, { epoch, log, interrupt }));
+      log.restartClock(step);
+      return done;
+    };
     const hooks: RunHooks = {
-      log: (readings, epoch) => log.steps(readings, { epoch, batch }),
-      validate: async (step, epoch) => {
-        const done = await trainer.withAverages(() => this.#validate(step, { epoch, log, interrupt }));
-        log.restartClock(step);
-        return done;
+      async log(readings, epoch) {
+        const seen = selfCritical?.guard.take();
+        await log.steps(readings, { epoch, batch, extra: { ...seen?.habits } });
+        for (const line of seen?.warnings ?? []) console.error(`warning: ${line}`);
       },
-      checkpoint: async (step) => {
-        await this.#save(step);
+      validate,
+      async checkpoint(step, context) {
+        await keeper.save(step, context);
         log.restartClock(step);
-        return this.#files.checkpoint;
       },
-      pause: async () => {
+      async pause() {
         await interrupt.breathe();
         return interrupt.requested;
       },
+      enough: () => earlyStop > 0 && progress.stale >= earlyStop,
+      async rollBack(explosion) {
+        const { rollback, recentLosses } = await keeper.rollBack(explosion);
+        await log.rollBack(rollback, progress.rollbacks.length);
+        return recentLosses;
+      },
     };
-    const { validated } = this;
-    const due = checkpointDue(checkpointEvery);
-    const rhythm = { steps, logEvery, validateEvery, validated, checkpointDue: due };
+    const { validated } = progress;
+    const due = checkpointDue(this.#flags.checkpointEvery);
+    const { recentLosses } = keeper;
+    const rhythm = { steps, logEvery, validateEvery, validated, recentLosses, checkpointDue: due };
     try {
-      return await runTraining(trainer, loader, { ...rhythm, resumedFrom: this.#found?.path, hooks });
+      if (validated === -1) await validate(0, 0); // if it is interrupted, so is the run before its first step
+      const end = await runTraining(selfCritical ?? trainer, loader, { ...rhythm, hooks });
+      this.#tellEnd(end);
+      return end;
+    } catch (error) {
+      throw keeper.withWayOn(error);
     } finally {
       interrupt.close();
     }
   }
 
-  /** Cross entropy on the held-out pictures, and a few captions to read. False: interrupted, it is owed. */
+  #tellEnd({ step, complete, saved }: RunEnd): void {
+    const { progress } = this.#keeper;
+    if (complete && step < this.#parts.steps) {
+      console.error(
+        `stopped early at step ${step}: CIDEr-D has not risen above ${progress.bestCider.toFixed(3)} in ` +
+          `${progress.stale} validations; the best model is that of step ${progress.bestScores?.step}`,
+      );
+    }
+    if (!complete && saved < step) {
+      console.error(`the loss is odd at step ${step}: the checkpoint of step ${saved} stays the newest`);
+    }
+  }
+
+  /** Scores on the held-out pictures, and a few captions to read. False: interrupted, it is owed. */
   async #validate(
     step: number,
     { epoch, log, interrupt }: {
       readonly epoch: number;
       readonly log: TrainLog;
-      readonly interrupt: ReturnType<typeof watchInterrupt>;
+      readonly interrupt: Interrupt;
     },
   ): Promise<boolean> {
-    const { trainer, dataset: { val, train, vocabulary }, batch, info } = this.#parts;
-    const { model } = trainer;
-    if (val.images.length > 0) {
-      const { onBatch, done } = validationProgress(interrupt);
-      const crossEntropy = await validationLoss(model, val, { batchSize: batch, onBatch });
-      done();
-      if (crossEntropy === undefined) return false;
-      await log.validation(step, { epoch, crossEntropy });
-      trainer.observe(-crossEntropy);
-      if (crossEntropy < (this.best ?? Infinity)) {
-        this.best = crossEntropy;
-        await this.#saveModel(step, { crossEntropy });
-      }
+    const { trainer: { model }, dataset: { val, train, vocabulary }, batch, info, scenes } = this.#parts;
+    const writer = { model, vocabulary, info };
+    if (val.images.length === 0) {
+      for (const line of await sampleCaptions(writer, train)) console.error(line);
+      this.#keeper.progress.validated = step;
+      return true;
     }
-    const shown = val.images.length > 0 ? val : train;
-    for (const line of await sampleCaptions({ model, vocabulary, info }, shown)) console.error(line);
-    this.validated = step;
+    const entropy: { crossEntropy?: number } = {};
+    if (!this.#parts.selfCritical) {
+      const { onBatch, done } = validationProgress(interrupt);
+      entropy.crossEntropy = await validationLoss(model, val, { batchSize: batch, onBatch });
+      done();
+      if (entropy.crossEntropy === undefined) return false;
+    }
+    const written = await heldOutScores(writer, val, { scenes, interrupt, beam: this.#flags.valBeam });
+    if (!written) return false;
+    const scores = { ...entropy, ...written.scores };
+    await log.validation(step, { epoch, scores });
+    for (const line of written.warnings) console.error(`warning: ${line}`);
+    for (const line of sampleLines(val, written.captions)) console.error(line);
+    await this.#keeper.judge(step, scores);
     return true;
-  }
-
-  async #save(step: number): Promise<void> {
-    const { trainer, info } = this.#parts;
-    const { best, validated } = this;
-    // Where nothing is held out the newest is the best.
-    if (best === null) await trainer.withAverages(() => this.#saveModel(step, {}));
-    const file = await checkpointToFile(trainer, { ...info, step }, { step, best, validated });
-    await saveCheckpoint(this.#flags.out, file);
-  }
-
-  async #saveModel(step: number, scores: Readonly<Record<string, number>>): Promise<void> {
-    const { trainer: { model }, info } = this.#parts;
-    await writeSafetensors(this.#files.model, await modelToFile(model, { ...info, step, scores }));
   }
 }

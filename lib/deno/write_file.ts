@@ -27,16 +27,31 @@ export async function writeFileAtomic(
     : data;
   try {
     await ensureDir(folderOf(path));
-    using file = await Deno.open(temporary, { write: true, create: true, truncate: true });
-    for await (const part of parts) await writeAll(file, part);
-    await file.sync();
+    {
+      using file = await Deno.open(temporary, { write: true, create: true, truncate: true });
+      for await (const part of parts) await writeAll(file, part);
+      await file.sync();
+    }
+    await Deno.rename(temporary, path);
   } catch (error) {
     await removeIfThere(temporary).catch(() => {}); // what went wrong first is what counts
     throw new Error(`Cannot write ${path} in the folder ${folderOf(path)}: ${reason(error)}`, {
       cause: error,
     });
   }
-  await Deno.rename(temporary, path);
+  await syncFolder(folderOf(path));
+}
+
+/** Waits until renames in a folder are on the disk, where the platform can: a loss of power cannot undo them then. */
+export async function syncFolder(dir: string): Promise<void> {
+  if (Deno.build.os === "windows") return; // has no such call
+  using folder = await Deno.open(dir);
+  try {
+    await folder.sync();
+  } catch (error) {
+    const cannot = error instanceof Error && /os error 22\b/.test(error.message); // EINVAL: some network folders
+    if (!cannot) throw error;
+  }
 }
 
 /** Writes every byte: one `write` may take fewer than it is given. */
@@ -82,5 +97,6 @@ function reason(error: unknown): string {
     return `${error.message.split(",")[0]}, run with --allow-write`;
   }
   if (/os error 28|No space left/.test(error.message)) return `the disk is full (${error.message})`;
+  if (/os error 27\b/.test(error.message)) return `larger files are not allowed here (${error.message})`;
   return error.message;
 }

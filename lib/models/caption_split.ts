@@ -6,24 +6,28 @@ import { type CaptionOptions, captionPixels, type Writer, type WrittenCaption } 
 export interface CaptionSplitOptions {
   /** Pictures in one batch. Default 16. */
   readonly batchSize?: number;
-  /** Called after each batch; a promise is waited for. */
-  readonly onProgress?: (done: number, total: number) => void | Promise<void>;
+  /** Only this many, the first ones. Default: all. */
+  readonly most?: number;
+  /** Called after each batch; a promise is waited for. Returning true ends it with the captions so far. */
+  readonly onProgress?: (done: number, total: number) => void | boolean | Promise<void | boolean>;
 }
 
-/** Captions every picture of a split: its captions, best first, in the split's order. */
+/** Captions every picture of a split, unless it is ended before: its captions, best first, in the split's order. */
 export async function captionSplit(
   writer: Writer,
   split: Pick<BatchSource, "imageIds" | "pixels">,
-  { batchSize = 16, onProgress = () => {}, ...search }: CaptionSplitOptions & CaptionOptions = {},
+  { batchSize = 16, most = Infinity, onProgress = () => {}, ...search }:
+    & CaptionSplitOptions
+    & CaptionOptions = {},
 ): Promise<WrittenCaption[][]> {
-  const total = split.imageIds.length;
+  const total = Math.min(split.imageIds.length, most);
   const captions: WrittenCaption[][] = [];
   while (captions.length < total) {
     const count = Math.min(batchSize, total - captions.length);
     const numbers = Array.from({ length: count }, (_, i) => captions.length + i);
     const place = "samples" in search ? { firstImage: captions.length } : {}; // random numbers are a picture's own
     captions.push(...await captionPixels(writer, split.pixels(numbers), { ...search, ...place }));
-    await onProgress(captions.length, total);
+    if (await onProgress(captions.length, total)) break;
   }
   return captions;
 }

@@ -9,18 +9,12 @@ import {
   parameterToFile,
   readInfo,
 } from "../models/model_file.ts";
+import { sha256 } from "../data/sha256.ts";
+import type { RunState } from "./run_state.ts";
 import { dependsOnLength, type Schedule } from "./schedule.ts";
 import type { Trainer, TrainerState } from "./trainer.ts";
 
-/** Where a run stands, beside the tensors. */
-export interface RunState {
-  /** Steps taken, as Adam counts them. */
-  readonly step: number;
-  /** Lowest validation loss so far, or highest reward of self-critical training; null before the first validation. */
-  readonly best: number | null;
-  /** The last step after which the run was validated. Default: none is owed. */
-  readonly validated?: number;
-}
+export type { RunState } from "./run_state.ts";
 
 /** The file of a run as it stands. */
 export async function checkpointToFile(
@@ -42,18 +36,18 @@ export async function checkpointToFile(
 }
 
 /**
- * Puts a run where a checkpoint left it.
+ * Puts a run where a checkpoint left it: weights, optimisers, averages, schedule, step.
  *
  * @param expected What the run is started with: data, words and recipe must be the checkpoint's.
  * @param name The file's name, for errors.
- * @throws {RangeError} If it is of other data, another vocabulary or another recipe: both sides are named. A longer
- * run is another recipe only where the learning rate depends on the length.
+ * @throws {RangeError} If it is of other data, another vocabulary or another recipe: both sides are named, data and
+ * words by their SHA-256. A longer run is another recipe only where the learning rate depends on the length.
  */
-export function resumeFrom(
+export async function resumeFrom(
   trainer: Trainer,
   file: SafetensorsFile,
   { expected, name }: { readonly expected: ModelInfo; readonly name: string },
-): RunState {
+): Promise<RunState> {
   const found = readInfo(file, name);
   const refuse = (what: string, theirs: string, ours: string) => {
     throw new RangeError(
@@ -62,10 +56,8 @@ export function resumeFrom(
     );
   };
   if (found.dataHash !== expected.dataHash) refuse("the data", found.dataHash, expected.dataHash);
-  const words = (info: ModelInfo) => `of ${info.words.length} words`;
-  if (found.words.join("\n") !== expected.words.join("\n")) {
-    refuse("a vocabulary", words(found), `another ${words(expected)}`);
-  }
+  const [theirWords, ourWords] = await Promise.all([found, expected].map(describeWords));
+  if (theirWords !== ourWords) refuse("the vocabulary", theirWords, ourWords);
   const [theirs, ours] = [{ ...found.config, ...found.recipe }, { ...expected.config, ...expected.recipe }];
   const lengthMatters = dependsOnLength(expected.recipe as unknown as Schedule); // it was made by trainingRecipe
   for (const [key, value] of Object.entries(ours)) {
@@ -83,4 +75,8 @@ export function resumeFrom(
   trainer.steps = state.step;
   if (trained) trainer.state = trained;
   return state;
+}
+
+async function describeWords({ words }: ModelInfo): Promise<string> {
+  return `${await sha256(words.join("\n"))} (${words.length} words)`;
 }

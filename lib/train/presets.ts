@@ -38,6 +38,8 @@ export interface Preset {
   readonly captions: CaptionChoice;
   /** Length of the run, where --steps is not given. */
   readonly epochs: number;
+  /** Validations without a higher CIDEr-D of the captions it writes after which it ends; 0: never. */
+  readonly earlyStop: number;
 }
 
 const DEFAULT: Preset = {
@@ -59,6 +61,7 @@ const DEFAULT: Preset = {
   minCount: 6,
   captions: "all",
   epochs: 20,
+  earlyStop: 0,
 };
 
 /** The recipes. */

@@ -2,10 +2,8 @@
 /** The loop of a training run, without disk or console: what to do at which step. */
 
 import type { Batch, BatchSequence, WordBatch } from "../data/batches.ts";
+import { LossWatch } from "./loss_watch.ts";
 import type { Reading } from "./trainer.ts";
-
-/** Steps with a loss that is not finite, in a row, after which a run stops. */
-const MOST_BAD_STEPS = 3;
 
 /** What takes the steps of a run: a Trainer, or another way of training around one. */
 export interface Steps<B extends WordBatch = Batch> {
@@ -17,16 +15,39 @@ export interface Steps<B extends WordBatch = Batch> {
   readings(): Promise<Reading[]>;
 }
 
+/** What a checkpoint is to say beside the tensors. */
+export interface SaveContext {
+  /** False: it is written out of turn, because the run stops here. An explosion never returns to such a one. */
+  readonly inTurn: boolean;
+  /** See {@linkcode LossWatch.recent}. */
+  readonly recentLosses: readonly number[];
+}
+
+/** An explosion of the loss. */
+export interface Explosion {
+  /** Steps taken when it was seen. */
+  readonly step: number;
+  /** In words. */
+  readonly reason: string;
+}
+
 /** What a run asks its surroundings to do. */
 export interface RunHooks {
   /** Numbers of the steps since the last call. */
   log(readings: readonly Reading[], epoch: number): Promise<void>;
   /** Time to validate; `epoch` is fractional. Returning false says that it was cut short: the run ends and owes it. */
   validate(step: number, epoch: number): Promise<boolean | void>;
-  /** Time to save. Returns where, for the error of a run that diverges. */
-  checkpoint(step: number): Promise<string | void>;
+  /** Time to save. */
+  checkpoint(step: number, context: SaveContext): Promise<void>;
   /** Called between steps: lets signals through. Returning true ends the run with a checkpoint. */
   pause(): Promise<boolean>;
+  /** Whether the run may end before its last step. Default: it may not. */
+  enough?(): boolean;
+  /**
+   * Puts the trainer back where the last checkpoint in turn left it, with a lower learning rate. Returns that
+   * checkpoint's `recentLosses`; throws where the run must end instead. Default: an explosion ends the run.
+   */
+  rollBack?(explosion: Explosion): Promise<readonly number[]>;
 }
 
 /** Options of {@linkcode runTraining}. */
@@ -41,24 +62,28 @@ export interface RunOptions {
   readonly checkpointDue: (step: number) => boolean;
   /** The last step after which a resumed run was validated. Default: all validations were made. */
   readonly validated?: number;
-  /** The checkpoint that a resumed run goes on from, for errors. */
-  readonly resumedFrom?: string;
+  /** The `recentLosses` of the checkpoint that a resumed run goes on from. */
+  readonly recentLosses?: readonly number[];
 }
 
 /** How a run ended. */
 export interface RunEnd {
   readonly step: number;
-  /** Whether all steps have been taken and validated; otherwise it was interrupted. */
+  /** Whether all steps have been taken and validated, or were enough; otherwise it was interrupted. */
   readonly complete: boolean;
+  /** The step of the newest checkpoint: an earlier one where the run was interrupted while its loss was odd. */
+  readonly saved: number;
 }
 
 /**
  * Trains from the trainer's step on to the last.
  *
  * Which batch the loader makes depends on its seed and the step alone: a resumed run sees what it would have seen.
+ * A run is saved at its start, in turn, and at its end; never behind a loss that nobody has looked at, and never while
+ * the loss is odd, so that every checkpoint in turn is worth going back to.
  *
- * @throws {RangeError} After three steps in a row whose loss was not finite, or at the end if the last was not: with
- * the step, the image ids and the last checkpoint.
+ * @throws {RangeError} If the loss explodes (see {@linkcode LossWatch}), or is odd at the last step, and there is no
+ * `rollBack`: with the step and the image ids.
  */
 export async function runTraining<B extends WordBatch>(
   trainer: Steps<NoInfer<B>>,
@@ -66,94 +91,56 @@ export async function runTraining<B extends WordBatch>(
   options: RunOptions & { readonly hooks: RunHooks },
 ): Promise<RunEnd> {
   const { steps, logEvery, validateEvery, checkpointDue, hooks } = options;
-  const start = trainer.steps;
-  const watch = new LossWatch(options.resumedFrom);
   const epochOf = (step: number) => step / loader.stepsPerEpoch;
+  const batchesFrom = (step: number) =>
+    loader.from({ epoch: Math.floor(epochOf(step)), step: step % loader.stepsPerEpoch });
+  let watch = new LossWatch(options.recentLosses);
   const report = async () => {
     if (trainer.unread === 0) return;
     const readings = await trainer.readings();
-    watch.check(readings);
     await hooks.log(readings, epochOf(trainer.steps));
+    watch.add(readings);
   };
   const validationDue = (step: number) => step > 0 && (step === steps || step % validateEvery === 0);
-  const batches = loader.from({ epoch: Math.floor(epochOf(start)), step: start % loader.stepsPerEpoch });
-  let owed = validationDue(start) && (options.validated ?? start) !== start;
-  let unsaved = start === 0;
+  let saved = trainer.steps;
+  let batches = batchesFrom(saved);
+  let owed = validationDue(saved) && (options.validated ?? saved) !== saved;
+  let unsaved = saved === 0;
   for (;;) {
     const step = trainer.steps;
-    const last = step >= steps;
+    let last = step >= steps || !!hooks.enough?.();
     if (last || owed || step % logEvery === 0) await report();
-    if (last && watch.bad) throw watch.error();
     if (owed) {
-      owed = !watch.bad && await hooks.validate(step, epochOf(step)) === false;
+      owed = !watch.suspicious && await hooks.validate(step, epochOf(step)) === false;
       unsaved = true;
+      last ||= !!hooks.enough?.();
     }
     const stop = owed || last || await hooks.pause();
-    let save = unsaved && (stop || (step > start && checkpointDue(step)));
-    if (save) await report(); // never save behind a loss that nobody has looked at,
-    save &&= stop || !watch.bad; // nor in place of a good checkpoint one that may not be
-    if (save) {
-      watch.savedTo(await hooks.checkpoint(step), step);
+    const inTurn = unsaved && !owed && (step === 0 || checkpointDue(step));
+    if (inTurn || stop) await report();
+    if (watch.exploded || (last && watch.suspicious)) {
+      watch = new LossWatch(await backFrom({ step, reason: watch.describe() }, hooks));
+      saved = trainer.steps;
+      await batches.return?.();
+      batches = batchesFrom(saved);
+      owed = unsaved = false;
+      continue;
+    }
+    if (unsaved && (inTurn || stop) && !watch.suspicious) {
+      await hooks.checkpoint(step, { inTurn, recentLosses: watch.recent });
+      saved = step;
       unsaved = false;
     }
-    if (stop) return { step, complete: last && !owed };
+    if (stop) return { step, complete: last && !owed, saved };
     const batch = (await batches.next()).value;
-    watch.expect(step + 1, batch);
+    watch.expect(step + 1, batch.imageIds);
     await trainer.step(batch);
     owed = validationDue(step + 1);
     unsaved = true;
   }
 }
 
-/** Remembers which pictures a step saw until its loss is known, and stops a run whose losses are not finite. */
-class LossWatch {
-  readonly #images = new Map<number, readonly number[]>();
-  #badInARow = 0;
-  /** The last step with a bad loss. */
-  #worst = "";
-  #checkpoint: string | undefined;
-
-  constructor(resumedFrom: string | undefined) {
-    this.#checkpoint = resumedFrom;
-  }
-
-  /** Whether the last loss that was read is not finite. */
-  get bad(): boolean {
-    return this.#badInARow > 0;
-  }
-
-  savedTo(path: string | void, step: number): void {
-    if (path) this.#checkpoint = `${path} of step ${step}`;
-  }
-
-  expect(step: number, batch: WordBatch): void {
-    this.#images.set(step, batch.imageIds);
-  }
-
-  check(readings: readonly Reading[]): void {
-    for (const { step, loss, gradNorm } of readings) {
-      const images = this.#images.get(step);
-      this.#images.delete(step);
-      if (Number.isFinite(loss) && Number.isFinite(gradNorm)) {
-        this.#badInARow = 0;
-        continue;
-      }
-      this.#badInARow++;
-      this.#worst = `at step ${step} the loss was ${loss}, its images ${images?.join(", ")}`;
-      if (this.#badInARow === MOST_BAD_STEPS) throw this.error();
-    }
-  }
-
-  error(): RangeError {
-    const count = this.#badInARow;
-    return new RangeError(
-      `Cannot go on training: the loss or its gradient was not finite in ${count} ${
-        count === 1 ? "step" : "steps"
-      } ` +
-        `in a row (those updates were skipped; the last good checkpoint is ${
-          this.#checkpoint ?? "none"
-        }, a lower ` +
-        `--learning-rate may help); ${this.#worst}`,
-    );
-  }
+async function backFrom(explosion: Explosion, { rollBack }: RunHooks): Promise<readonly number[]> {
+  if (rollBack) return await rollBack(explosion);
+  throw new RangeError(`Cannot go on training: ${explosion.reason}; a lower --learning-rate may help`);
 }

@@ -4,6 +4,14 @@ import type { CaptionModel } from "../models/caption_model.ts";
 import { uploadBatch } from "../models/device_batch.ts";
 import { scope } from "../scope.ts";
 
+/** Steps between validations at least, where they are not set: an epoch of a small set is over in no time. */
+const LEAST_STEPS = 100;
+
+/** Steps between validations, where they are not set: an epoch, or several of a small set. */
+export function usualValidationSteps(stepsPerEpoch: number): number {
+  return stepsPerEpoch * Math.ceil(LEAST_STEPS / stepsPerEpoch);
+}
+
 /** Options of {@linkcode validationLoss}. */
 export interface ValidationOptions {
   /** Captions in a batch. */
