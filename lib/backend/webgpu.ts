@@ -11,6 +11,7 @@ import {
 import type { Backend, MemoryUse, Storage, StorageType } from "./backend.ts";
 import { ErrorLog } from "./webgpu_errors.ts";
 import { testHalves } from "./webgpu_half_check.ts";
+import { bytesToHold, bytesToRead, bytesToWrite, numbersIn } from "./webgpu_numbers.ts";
 import { BufferPool, type PooledBuffer } from "./webgpu_pool.ts";
 import { type ProfileEntry, Profiler } from "./webgpu_profile.ts";
 import { type PreparedKernel, ProgramCache } from "./webgpu_programs.ts";
@@ -145,7 +146,7 @@ export class WebgpuBackend implements Backend {
         `Cannot store f16 on ${this.description}: it was opened without, use { halves: true } or --precision f16`,
       );
     }
-    const bytes = type === "f16" ? Math.ceil(length / 8) * 16 : Math.ceil(length / 4) * 16; // whole vec4s
+    const bytes = bytesToHold(length, type);
     if (bytes > this.#maxBytes) {
       throw new RangeError(
         `Cannot allocate ${length} elements, ${bytes} bytes: this adapter binds at most ${this.#maxBytes} bytes, ` +
@@ -169,22 +170,17 @@ export class WebgpuBackend implements Backend {
     }
     // The queue's own writes overtake what is recorded and not submitted.
     if (buffer.usedIn === this.#recorder.current) this.flush();
-    if (storage.type === "f16") this.#writeHalves(storage, data, offset);
-    else this.#device.queue.writeBuffer(buffer.gpu, offset * 4, elements(data, storage.type));
+    const { at, bytes } = bytesToWrite(storage, data, offset);
+    this.#device.queue.writeBuffer(buffer.gpu, at, bytes);
   }
 
   async read(storage: Storage): Promise<NumberArray> {
     this.#checkAlive("read");
     const buffer = bufferOf(storage, "read");
     try {
-      const half = storage.type === "f16";
-      const data = await this.#readback.read(
-        buffer,
-        half ? Math.ceil(storage.length / 2) * 4 : storage.length * 4,
-      );
+      const data = await this.#readback.read(buffer, bytesToRead(storage));
       await this.#errors.throwGathered();
-      if (half) return Float32Array.from(new Float16Array(data, 0, storage.length));
-      return storage.type === "u32" ? new Uint32Array(data) : new Float32Array(data);
+      return numbersIn(data, storage);
     } catch (error) {
       this.#checkAlive("read"); // a lost device explains what went wrong better
       throw error;
@@ -264,21 +260,6 @@ export class WebgpuBackend implements Backend {
     this.#device.destroy(); // and with it every buffer
   }
 
-  /** The queue writes multiples of four bytes: of halves, pairs. */
-  #writeHalves(storage: Storage, data: ArrayLike<number>, offset: number): void {
-    const { length } = storage;
-    const { gpu } = bufferOf(storage, "write");
-    const end = offset + data.length;
-    if (offset % 2 !== 0 || (end % 2 !== 0 && end !== length)) {
-      throw new RangeError(
-        `Cannot write halves ${offset} to ${end} of ${length}: they should be whole pairs`,
-      );
-    }
-    const halves = new Float16Array(data.length + data.length % 2);
-    halves.set(data);
-    this.#device.queue.writeBuffer(gpu, offset * 2, halves);
-  }
-
   #checkAlive(action: string): void {
     if (this.#lost) throw new Error(`Cannot ${action}: ${this.#lost}`);
   }
@@ -315,13 +296,4 @@ function bufferOf(storage: Storage, action: string): PooledBuffer {
 
 function freed(action: string, what: string): Error {
   return new Error(`Cannot ${action}: ${what} was freed or belongs to another backend`);
-}
-
-function elements(
-  data: ArrayLike<number>,
-  type: StorageType,
-): Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
-  const wanted = type === "u32" ? Uint32Array : Float32Array;
-  if (data instanceof wanted && data.buffer instanceof ArrayBuffer) return data as Float32Array<ArrayBuffer>;
-  return wanted.from(data);
 }
