@@ -1,0 +1,188 @@
+// This module is browser compatible.
+/** Cases of the kernels of decoders, losses and search. */
+
+import {
+  attentionAlphaBackwardKernel,
+  attentionContextKernel,
+  attentionScoresBackwardKernel,
+  attentionScoresKernel,
+  attentionSumBackwardKernel,
+} from "../../kernels/attention.ts";
+import {
+  attentionCoverageBackwardKernel,
+  attentionCoverageKernel,
+} from "../../kernels/attention_coverage.ts";
+import {
+  crossEntropyBackwardKernel,
+  crossEntropyKernel,
+  crossEntropyMeanKernel,
+} from "../../kernels/cross_entropy.ts";
+import { embeddingBackwardKernel, embeddingKernel } from "../../kernels/embedding.ts";
+import { lstmCellBackwardKernel, lstmCellKernel } from "../../kernels/lstm_cell.ts";
+import { softmaxBackwardKernel, softmaxKernel } from "../../kernels/softmax.ts";
+import {
+  weightedCrossEntropyBackwardKernel,
+  weightedCrossEntropyKernel,
+} from "../../kernels/weighted_cross_entropy.ts";
+import { type KernelCase, kernelCase, type Numbers, unwritten } from "./case.ts";
+
+function* attention(): Generator<KernelCase> {
+  for (const [T, B, P, A, beams] of [[1, 1, 1, 1, 1], [3, 2, 7, 9, 3], [2, 3, 67, 129, 1]]) {
+    const N = B * beams;
+    const what = `T ${T}, B ${B}, P ${P}, A ${A}, beams ${beams}`;
+    const D = A + 2;
+    const shared = (n: Numbers) => ({ att1: n.uniform(B * P * A), full: n.uniform(A) });
+    yield kernelCase(attentionScoresKernel, what, (n) => ({
+      arrays: {
+        ...shared(n),
+        att2: n.uniform(5 + N * A),
+        full_bias: n.uniform(1),
+        scores: n.uniform(3 + N * P),
+      },
+      params: { N, P, A, beams, att2_offset: 5, scores_offset: 3 },
+    }));
+    yield kernelCase(attentionContextKernel, what, (n) => ({
+      arrays: { alpha: n.uniform(3 + N * P), features: n.uniform(B * P * D), context: n.uniform(5 + N * D) },
+      params: { N, P, D, beams, alpha_offset: 3, context_offset: 5 },
+    }));
+    yield kernelCase(attentionAlphaBackwardKernel, what, (n) => ({
+      arrays: {
+        features: n.uniform(B * P * D),
+        d_context: n.uniform(5 + B * D),
+        d_alpha: n.uniform(3 + B * P),
+      },
+      params: { B, P, D, context_offset: 5, alpha_offset: 3 },
+    }));
+    yield kernelCase(attentionScoresBackwardKernel, what, (n) => ({
+      arrays: {
+        ...shared(n),
+        alpha: n.uniform(3 + B * P, 0, 1),
+        att2: n.uniform(5 + B * A),
+        d_alpha: n.uniform(3 + B * P),
+        d_att2: n.uniform(5 + B * A),
+      },
+      params: { B, P, A, alpha_offset: 3, att2_offset: 5 },
+    }));
+    yield kernelCase(attentionSumBackwardKernel, what, (n) => ({
+      arrays: {
+        ...shared(n),
+        att2: n.uniform(T * B * A),
+        d_score: n.uniform(T * B * P),
+        d_att1: unwritten(B * P * A),
+        full_part: unwritten(B * P * A),
+      },
+      params: { T, B, P, A },
+    }));
+    yield kernelCase(attentionCoverageKernel, what, (n) => ({
+      arrays: { alpha: n.uniform(T * B * P), targets: n.ids(T * B, 3), residual: unwritten(B * P) },
+      params: { T, B, P, ignored: 0 },
+    }));
+    yield kernelCase(attentionCoverageBackwardKernel, what, (n) => ({
+      arrays: { targets: n.ids(T * B, 3), d_residual: n.uniform(B * P), d_alpha: unwritten(T * B * P) },
+      params: { T, B, P, ignored: 0 },
+    }));
+  }
+}
+
+function* recurrent(): Generator<KernelCase> {
+  for (const [B, H] of [[1, 1], [3, 5], [2, 67]]) {
+    const params = { B, H, gates_offset: 3, c_in_offset: 2, c_out_offset: 2 + B * H, h_offset: 5 };
+    yield kernelCase(lstmCellKernel, `B ${B}, H ${H}`, (n) => ({
+      arrays: {
+        gates: n.uniform(3 + 4 * B * H, -4, 4),
+        cell: n.uniform(2 + 2 * B * H, -2, 2),
+        h: n.uniform(5 + B * H),
+      },
+      params,
+    }));
+    yield kernelCase(lstmCellBackwardKernel, `B ${B}, H ${H}`, (n) => ({
+      arrays: {
+        cell: n.uniform(2 + 2 * B * H, -2, 2),
+        d_h: n.uniform(5 + B * H),
+        gates: n.uniform(3 + 4 * B * H, 0, 1),
+        d_c: n.uniform(B * H),
+      },
+      params,
+    }));
+  }
+  for (const [N, E] of [[1, 1], [6, 5], [13, 67]]) {
+    yield kernelCase(embeddingKernel, `${N} words of ${E}`, (n) => ({
+      arrays: { weight: n.uniform(7 * E), ids: n.ids(N, 7), y: unwritten(N * E) },
+      params: { N, E },
+    }));
+    yield kernelCase(embeddingBackwardKernel, `${N} words of ${E}, some twice`, (n) => ({
+      arrays: { ids: n.ids(N, 7), d_y: n.uniform(N * E), d_weight: new Float64Array(7 * E) },
+      params: { N, E },
+    }));
+  }
+}
+
+function* softmaxes(): Generator<KernelCase> {
+  for (const [outer, size, inner] of [[1, 1, 1], [5, 13, 1], [2, 7, 3], [67, 65, 1]]) {
+    for (const logarithm of [0, 1]) {
+      const length = outer * size * inner;
+      const what = `${outer} × ${size} × ${inner}${logarithm ? ", logarithm" : ""}`;
+      const params = { outer, size, inner, y_offset: 2, logarithm };
+      yield kernelCase(softmaxKernel, what, (n) => ({
+        arrays: { x: n.uniform(3 + length, -8, 8), y: n.uniform(2 + length) },
+        params: { ...params, x_offset: 3 },
+      }));
+      yield kernelCase(softmaxBackwardKernel, what, (n) => ({
+        arrays: { y: n.uniform(2 + length, -3, 0), d_y: n.uniform(length), d_x: unwritten(length) },
+        params,
+      }));
+    }
+  }
+}
+
+function* losses(): Generator<KernelCase> {
+  for (const [N, V] of [[1, 1], [4, 5], [67, 131]]) {
+    const what = `${N} rows of ${V}`;
+    const ignored = V > 1 ? 0 : 9; // of one word none is ignored, of more some are
+    const rows = (n: Numbers) => {
+      const targets = n.ids(N, V);
+      if (V > 1) [targets[0], targets[1]] = [0, V - 1];
+      return { targets, row_loss: n.uniform(N, 0, 5), weights: n.uniform(N, -1, 2) };
+    };
+    const factors = (n: Numbers) => ({ loss: n.uniform(2), d_loss: n.uniform(1, 1, 2) });
+    yield kernelCase(crossEntropyKernel, what, (n) => ({
+      arrays: {
+        logits: n.uniform(N * V, -5, 5),
+        targets: rows(n).targets,
+        row_loss: unwritten(N),
+        log_sum_exp: unwritten(N),
+      },
+      params: { N, V, ignored },
+    }));
+    yield kernelCase(crossEntropyMeanKernel, what, (n) => {
+      const { targets, row_loss } = rows(n);
+      return { arrays: { targets, row_loss, loss: unwritten(2) }, params: { N, ignored } };
+    });
+    yield kernelCase(weightedCrossEntropyKernel, what, (n) => ({
+      arrays: { ...rows(n), loss: unwritten(2) },
+      params: { N, ignored },
+    }));
+    const backward = (n: Numbers) => ({
+      logits: n.uniform(N * V, -3, 3),
+      log_sum_exp: n.uniform(N, 0, 2),
+      ...factors(n),
+      d_logits: unwritten(N * V),
+    });
+    yield kernelCase(crossEntropyBackwardKernel, what, (n) => ({
+      arrays: { ...backward(n), targets: rows(n).targets },
+      params: { N, V, ignored },
+    }));
+    yield kernelCase(weightedCrossEntropyBackwardKernel, what, (n) => {
+      const { targets, weights } = rows(n);
+      return { arrays: { ...backward(n), targets, weights }, params: { N, V, ignored } };
+    });
+  }
+}
+
+/** Every case of this file. */
+export function* decoderCases(): Generator<KernelCase> {
+  yield* attention();
+  yield* recurrent();
+  yield* softmaxes();
+  yield* losses();
+}
