@@ -30,12 +30,17 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let end = min(start + size, params.rows);
   var sum = 0.0;
   for (var row = start; row < end; row++) { sum += x[row * params.channels + c]; }
-  let mean = sum / f32(max(end - start, 1u));
+  let count = f32(max(end - start, 1u));
+  let mean = sum / count;
   var squares = 0.0;
+  var left = 0.0;
   for (var row = start; row < end; row++) {
     let difference = x[row * params.channels + c] - mean;
     squares += difference * difference;
+    left += difference;
   }
-  partial[share * 2u * params.channels + c] = mean;
-  partial[(share * 2u + 1u) * params.channels + c] = squares;
+  // Where the mean is large its sum has lost digits: what is left over brings them back.
+  let shift = left / count;
+  partial[share * 2u * params.channels + c] = mean + shift;
+  partial[(share * 2u + 1u) * params.channels + c] = squares - shift * left;
 }

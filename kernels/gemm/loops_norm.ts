@@ -101,15 +101,21 @@ export function defineNormLoops(loops: LoopSet): void {
     f.step(x, range.first.mul(rowBytes));
     f.step(partial, range.chunk.mul(rowBytes).shl(1));
     const squares = f.i32(partial.add(rowBytes));
-    const one = f.v128(F32x4.of(1).div(range.count.toF32().splat()));
+    const count = f.v128(range.count.toF32().splat());
     const sizes = { rows: range.count, channels };
     columnSums(f, sizes, [x], ({ load }, [at], _, offset, [sum]) => {
       f.set(sum, sum.add(load(at, offset)));
-    }, ({ store }, channel, offset, [sum]) => store(partial.add(channel), sum.mul(one), offset));
-    columnSums(f, sizes, [x], ({ load }, [at], channel, offset, [sum]) => {
+    }, ({ store }, channel, offset, [sum]) => store(partial.add(channel), sum.div(count), offset));
+    // Where the mean is large its sum has lost digits: what is left over in the second pass brings them back.
+    columnSums(f, sizes, [x], ({ load }, [at], channel, offset, [sum, left]) => {
       const difference = f.v128(load(at, offset).sub(load(partial.add(channel), offset)));
       f.set(sum, f.madd(difference, difference, sum));
-    }, ({ store }, channel, offset, [sum]) => store(squares.add(channel), sum, offset));
+      f.set(left, left.add(difference));
+    }, ({ load, store }, channel, offset, [sum, left]) => {
+      const shift = f.v128(left.div(count));
+      store(squares.add(channel), sum.sub(shift.mul(left)), offset);
+      store(partial.add(channel), load(partial.add(channel), offset).add(shift), offset);
+    });
   });
 
   // partial[share] = Σ g, then Σ g x̂, with g = d_y or 0 where a fused ReLU cut (y ≤ 0)

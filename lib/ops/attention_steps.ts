@@ -11,6 +11,7 @@ import {
 import { softmaxBackwardKernel, softmaxKernel } from "../../kernels/softmax.ts";
 import { Tensor } from "../tensor.ts";
 import { columnSum } from "./column_sum.ts";
+import { filled } from "./filled.ts";
 import type { LinearLayer } from "./linear.ts";
 import { product } from "./product.ts";
 
@@ -129,5 +130,7 @@ export function attendBackwardSums(
       strideC: P * D,
     });
   }
-  return { dFeatures, dAtt1, dFullWeight: columnSum(fullPart, A), dFullBias: columnSum(dScores, 1) };
+  // A number added to all scores changes no softmax: its gradient is 0, and the sum of d_score nothing but rounding.
+  const dFullBias = filled(backend, [1], 0);
+  return { dFeatures, dAtt1, dFullWeight: columnSum(fullPart, A), dFullBias };
 }

@@ -2,7 +2,6 @@
 /** Cases of the kernels that treat each element alone, and of sums. Lengths: 1, primes, around a workgroup of 64. */
 
 import { activationBackwardKernel, activationKernel, ACTIVATIONS } from "../../kernels/activation.ts";
-import { adamKernel, globalNormKernel, SUM_SQUARES_CHUNKS, sumSquaresKernel } from "../../kernels/adam.ts";
 import { binaryKernel, OPERATIONS } from "../../kernels/binary.ts";
 import { columnSumKernel } from "../../kernels/column_sum.ts";
 import { dropoutKernel } from "../../kernels/dropout.ts";
@@ -14,27 +13,14 @@ import { type KernelCase, kernelCase, type Numbers, unwritten } from "./case.ts"
 
 const COUNTS = [1, 63, 64, 65, 257];
 
+const DROP_30 = { threshold: 0.3 * 2 ** 24 >>> 0, scale: 1.25 };
+
 /** `prefix_0` to `prefix_4`. */
 function axes<P extends string>(prefix: P, values: readonly number[]) {
   return Object.fromEntries(values.map((value, i) => [`${prefix}_${i}`, value])) as Record<
     `${P}_${0 | 1 | 2 | 3 | 4}`,
     number
   >;
-}
-
-/** Adam on gradients of which a norm of `norm` is clipped to 1. */
-function adam(n: Numbers, { count, norm }: { count: number; norm: number }) {
-  const arrays = {
-    d_parameter: n.uniform(count),
-    norm: Float64Array.of(norm),
-    parameter: n.uniform(count),
-    m: n.uniform(count, -0.1, 0.1),
-    v: n.uniform(count, 0.001, 0.1),
-  };
-  const [beta1, beta2] = [0.9, 0.999].map(Math.fround);
-  const rates = { learning_rate: 0.25, beta1, beta2, decay1: 1 - beta1, decay2: 1 - beta2, epsilon: 0.125 };
-  const corrections = { correction1: Math.fround(1 / (1 - beta1 ** 3)), correction2: 256, max_norm: 1 };
-  return { arrays, params: { count, ...rates, ...corrections } };
 }
 
 function* activations(): Generator<KernelCase> {
@@ -97,7 +83,11 @@ function* copies(): Generator<KernelCase> {
     }));
     yield kernelCase(dropoutKernel, `${count} of which 30 % drop`, (n) => ({
       arrays: { x: n.uniform(count, 1, 2), y: unwritten(count) },
-      params: { count, seed: 4000000007, offset: 900, threshold: 0.3 * 2 ** 24 >>> 0, scale: 1.25 },
+      params: { count, seed: 4000000007, offset: 900, ...DROP_30, block: count, stride: 0 },
+    }));
+    yield kernelCase(dropoutKernel, `${count}, rows of 7 of a whole with rows of 19`, (n) => ({
+      arrays: { x: n.uniform(count, 1, 2), y: unwritten(count) },
+      params: { count, seed: 4000000007, offset: 21, ...DROP_30, block: 7, stride: 19 },
     }));
   }
   const permuted = { strides: [2 * 33 * 3 + 1, 33 * 3, 3, 1, 0], order: [1, 7, 330, 40, 0] };
@@ -148,21 +138,6 @@ function* gates(): Generator<KernelCase> {
 }
 
 function* sums(): Generator<KernelCase> {
-  for (const count of [1, 255, 257, 1999]) {
-    yield kernelCase(sumSquaresKernel, `${count} into the second tensor's slots`, (n) => ({
-      arrays: { x: n.uniform(count), partials: n.uniform(2 * SUM_SQUARES_CHUNKS) },
-      params: { count, offset: SUM_SQUARES_CHUNKS },
-    }), { sums: true });
-    yield kernelCase(globalNormKernel, `${count} partial sums`, (n) => ({
-      arrays: { partials: n.uniform(count, 0, 1), norm: unwritten(1) },
-      params: { count },
-    }));
-  }
-  for (const norm of [0.5, 3, Infinity]) {
-    for (const count of norm === 3 ? [1, 67] : [67]) {
-      yield kernelCase(adamKernel, `${count}, gradients of norm ${norm}`, (n) => adam(n, { count, norm }));
-    }
-  }
   const whole = { offset: 0, stride: 0, beta: 0, scale: 1 };
   const cases = {
     "one column": { batch: 1, M: 7, N: 1, ld: 1, shares: 1, ...whole },

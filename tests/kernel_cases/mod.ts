@@ -7,6 +7,7 @@ import { convolutionCases } from "./convolutions.ts";
 import { decoderCases } from "./decoder.ts";
 import { elementwiseCases } from "./elementwise.ts";
 import { mapCases } from "./maps.ts";
+import { optimiserCases } from "./optimisers.ts";
 import { productCases } from "./products.ts";
 import { searchCases } from "./search.ts";
 import type { KernelCase } from "./case.ts";
@@ -18,6 +19,7 @@ export const KERNEL_CASES: readonly KernelCase[] = [
   ...productCases(),
   ...convolutionCases(),
   ...elementwiseCases(),
+  ...optimiserCases(),
   ...mapCases(),
   ...decoderCases(),
   ...searchCases(),
