@@ -1,6 +1,7 @@
 // This module is browser compatible.
 /** One step of a beam search for a batch of images: candidates of each beam, then the survivors of each image. */
 
+import { address } from "./address.ts";
 import { defineKernel, linearGrid } from "./kernel.ts";
 import candidatesWgsl from "./beam_candidates.wgsl" with { type: "text" };
 import selectWgsl from "./beam_select.wgsl" with { type: "text" };
@@ -38,6 +39,10 @@ export const beamCandidatesKernel = defineKernel({
           : LOWEST_SCORE;
       }
     }
+  },
+  fast({ logits, scores, banned, candidate_scores, candidate_words }, { N, V, k }, engine) {
+    const arrays = [logits, scores, banned, candidate_scores, candidate_words];
+    engine.loop("beam_candidates", N, [...arrays.map((array) => address(array)), V, k]);
   },
 });
 

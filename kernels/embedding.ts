@@ -19,6 +19,9 @@ export const embeddingKernel = defineKernel({
       for (let e = 0; e < E; e++) y[n * E + e] = weight[ids[n] * E + e];
     }
   },
+  fast({ weight, ids, y }, { N, E }) { // whole rows: the states of all beams move at every word
+    for (let n = 0; n < N; n++) y.set(weight.subarray(ids[n] * E, (ids[n] + 1) * E), n * E);
+  },
 });
 
 /** Adds up the gradients of each row's uses; see `embedding_backward.wgsl`. Fill d_weight with zeros before. */

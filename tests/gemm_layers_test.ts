@@ -8,6 +8,7 @@ import {
   attentionScoresKernel,
   attentionSumBackwardKernel,
 } from "../kernels/attention.ts";
+import { beamCandidatesKernel, LOWEST_SCORE } from "../kernels/beam.ts";
 import { batchNormKernel, batchNormStatisticsKernel } from "../kernels/batch_norm.ts";
 import { batchNormBackwardKernel, batchNormBackwardSumsKernel } from "../kernels/batch_norm_backward.ts";
 import { lstmCellBackwardKernel, lstmCellKernel } from "../kernels/lstm_cell.ts";
@@ -21,6 +22,36 @@ for (const relaxed of [true, false]) {
       bench = await Workbench.open({ relaxed });
     });
     afterAll(() => bench.close());
+
+    it("finds the best words of every beam, in the twin's order", () => {
+      const sizes = [[1, 1, 1], [3, 2, 5], [4, 7, 3], [5, 64, 1], [7, 67, 5], [6, 300, 20], [40, 2048, 5]];
+      for (const [N, V, k] of sizes) {
+        for (const kind of ["different", "many ties", "some not numbers"]) {
+          bench.reset();
+          const logits = bench.random(N * V, 4);
+          if (kind === "many ties") logits.forEach((value, i) => logits[i] = Math.round(value));
+          if (kind === "some not numbers") {
+            logits.forEach((_, i) => i % 13 === 5 && (logits[i] = [NaN, -Infinity, Infinity][i % 3]));
+          }
+          const scores = bench.random(N, 3, -5);
+          if (N > 2) scores[1] = LOWEST_SCORE; // a beam that is not there
+          const banned = bench.integers(V);
+          banned.forEach((_, v) => banned[v] = Number(bench.next() < 0.2));
+          const got = {
+            candidate_scores: bench.array(N * k).fill(NaN),
+            candidate_words: bench.integers(N * k),
+          };
+          got.candidate_words.fill(99);
+          const want = { candidate_scores: new Float64Array(N * k), candidate_words: new Uint32Array(N * k) };
+          const inputs = { logits, scores, banned };
+          beamCandidatesKernel.cpu({ ...inputs, ...want }, { N, V, k });
+          beamCandidatesKernel.fast!({ ...inputs, ...got }, { N, V, k }, bench.engine);
+          const what = `${kind} candidates of ${N} beams, ${V} words, k ${k}`;
+          assert.deepEqual([...got.candidate_words], [...want.candidate_words], what);
+          bench.assertNear(got.candidate_scores, want.candidate_scores, { tolerance: 5e-7, what });
+        }
+      }
+    });
 
     it("normalises batches forwards and backwards", () => {
       for (const [rows, channels] of [[5, 1], [37, 7], [130, 19], [300, 64]]) {

@@ -31,6 +31,7 @@
  * | max_pool2d_backward | image | place dY dX, then the same sizes | dX |
  * | lstm_cell | row | gates cBefore c h hidden | gates [B, 4H] i f g o, in place |
  * | lstm_cell_backward | row | gates cBefore c dH dC hidden | gates and dC in place |
+ * | beam_candidates | beam | logits scores banned candidateScores candidateWords size k | the k best words of each beam |
  * | attention_scores | row | att1 att2 full bias scores positions width beams | scores [N, P]; bias is an address |
  * | attention_scores_backward | row | alpha att1 att2 full dAlpha dAtt2 positions width | dAtt2 [B, A] |
  * | attention_sum_backward | position | att1 att2 full dScore dAtt1 fullPart steps batch positions width | over all steps |
@@ -39,6 +40,7 @@
 import { ceilDiv } from "../kernel.ts";
 import type { ModuleBuilder } from "./assembler.ts";
 import { LoopSet, type LoopShape } from "./loop_builder.ts";
+import { defineBeamLoop } from "./loops_beam.ts";
 import { defineElementwiseLoops } from "./loops_elementwise.ts";
 import { defineNormLoops } from "./loops_norm.ts";
 import { definePoolLoops } from "./loops_pool.ts";
@@ -59,6 +61,7 @@ export function defineLoops(module: ModuleBuilder): ReadonlyMap<string, LoopShap
   defineNormLoops(loops);
   definePoolLoops(loops);
   defineRecurrentLoops(loops);
+  defineBeamLoop(loops);
   return loops.shapes;
 }
 

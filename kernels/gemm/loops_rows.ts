@@ -18,7 +18,7 @@ function walk(
 }
 
 /** A row's largest element, in all lanes; NaN is passed over. */
-function largest(f: FunctionBuilder, x: I32, size: I32): F32x4 {
+export function largest(f: FunctionBuilder, x: I32, size: I32): F32x4 {
   const top = f.v128(-Infinity);
   walk(f, size, [x], ({ load, used }, [at]) => f.set(top, top.max(load(at).where(used, -Infinity))));
   f.set(top, top.max(top.shuffle(top, [2, 3, 0, 1])));
@@ -27,7 +27,7 @@ function largest(f: FunctionBuilder, x: I32, size: I32): F32x4 {
 }
 
 /** A row's sum of e^(x - top), in all lanes; the powers are stored where `y` is given. */
-function sumOfPowers(f: FunctionBuilder, x: I32, size: I32, top: F32x4, y?: I32): F32x4 {
+export function sumOfPowers(f: FunctionBuilder, x: I32, size: I32, top: F32x4, y?: I32): F32x4 {
   const sum = f.v128(0);
   walk(f, size, y ? [x, y] : [x], ({ load, store, used }, [at, to]) => {
     const power = exp(f, f.v128(load(at).sub(top)));

@@ -279,6 +279,10 @@ export class F32x4 {
   fromInteger(): F32x4 {
     return this.#then(250);
   }
+  /** Whether any bit is set. */
+  any(): I32 {
+    return new I32([...this.code, ...simd(83)]);
+  }
   lane(index: number): F32 {
     return new F32([...this.code, ...simd(31, index)]);
   }
