@@ -247,11 +247,11 @@ describe("a team", () => {
       const read = () => Promise.all([...step.grads, step.loss, step.crossEntropy].map((x) => x.read()));
       assert.deepEqual((await read()).map((x) => [...x]), [[3, 6, 9], [12], [15], [18]]);
       assert.equal(team.stopping, false);
-      assert.equal(team.messageBytes, 4 * 7);
+      assert.equal(team.messageBytes, 4 * 8);
       team.wantsStop = true;
       await team.sum({ ...step, grads: step.grads.slice(1) });
       assert.deepEqual((await read()).map((x) => [...x]), [[3, 6, 9], [36], [45], [54]]);
-      assert.equal(team.stopping, true);
+      assert.deepEqual([team.stopping, team.saving], [true, false]);
       for (const used of [...step.grads, step.loss, step.crossEntropy]) used.dispose();
       team.dispose();
     }

@@ -6,6 +6,9 @@ import { type JointStatistics, withJointStatistics } from "../ops/joint_statisti
 import type { Communicator } from "./communicator.ts";
 import type { StepSum } from "./passes.ts";
 
+/** Numbers at the end of a message: how many want to stop, and to save. */
+const WISHES = 2;
+
 /** Options of a {@linkcode Team}. */
 export interface TeamOptions {
   /** Share the statistics of batch norms: a step then sees what one process with the whole batch would. Default false. */
@@ -22,10 +25,13 @@ export class Team {
   readonly syncBatchNorm: boolean;
   /** Set it to ask all to stop: whether one has is told with the next step's gradients. */
   wantsStop = false;
+  /** Set it to have all take the next step for one worth saving: told like `wantsStop`. */
+  wantsSave = false;
   readonly #backend: Backend;
-  /** All gradients, the loss, the cross entropy, and how many want to stop: one message. */
+  /** All gradients, the loss, the cross entropy, and how many want to stop and to save: one message. */
   #message: Storage | undefined;
   #stopping = false;
+  #saving = false;
 
   /** @throws {TypeError} If batch norms should share statistics that are on a GPU. */
   constructor(group: Communicator, backend: Backend, { syncBatchNorm = false }: TeamOptions = {}) {
@@ -45,6 +51,11 @@ export class Team {
     return this.#stopping;
   }
 
+  /** Whether one of them wanted to save behind the last step. */
+  get saving(): boolean {
+    return this.#saving;
+  }
+
   /** Bytes that a process puts into a step's sum; 0 before the first step. */
   get messageBytes(): number {
     return 4 * (this.#message?.length ?? 0);
@@ -61,13 +72,13 @@ export class Team {
   sum(step: StepSum): void | Promise<void> {
     const backend = this.#backend;
     const parts = [...step.grads, step.loss, step.crossEntropy].map(({ storage }) => storage);
-    const length = parts.reduce((sum, part) => sum + part.length, 1);
+    const length = parts.reduce((sum, part) => sum + part.length, WISHES);
     const message = this.#roomFor(length);
     this.#copy(parts, (part, offset) => ({ x: part, y: message, x_offset: 0, y_offset: offset }));
-    backend.write(message, [Number(this.wantsStop)], length - 1);
+    backend.write(message, [Number(this.wantsStop), Number(this.wantsSave)], length - WISHES);
     const finish = (numbers: Float32Array) => {
       this.group.sum(numbers);
-      this.#stopping = numbers[length - 1] > 0;
+      [this.#stopping, this.#saving] = Array.from(numbers.subarray(length - WISHES), (count) => count > 0);
     };
     const unpack = () =>
       this.#copy(parts, (part, offset) => ({ x: message, y: part, x_offset: offset, y_offset: 0 }));
