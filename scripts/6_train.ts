@@ -3,6 +3,7 @@
  *
  *     deno task train --epochs 20
  *     deno task train --annotations my/captions.json --images my/photos --min-count 1
+ *     mpirun -np 4 deno task train --sync-bn
  *
  * Reads  the captions and photographs of steps 1 and 5, or your own, and packs the photographs if step 5 has not.
  * Writes OUT/model.safetensors (the best so far), OUT/checkpoint.safetensors (to go on from) and OUT/metrics.jsonl.
@@ -11,6 +12,7 @@
 import { BatchLoader } from "../lib/data/batches.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
 import { describeDataset, openDataset } from "../lib/deno/dataset_disk.ts";
+import { compareData, followRun, joinProcesses, teamOf, threadsEach } from "../lib/deno/join.ts";
 import { openDevice } from "../lib/deno/open_device.ts";
 import { openRunFolder } from "../lib/deno/run_folder.ts";
 import { runScript } from "../lib/deno/run_script.ts";
@@ -22,33 +24,42 @@ import { trainingRecipe } from "../lib/train/presets.ts";
 import { Trainer } from "../lib/train/trainer.ts";
 import { startBiasAtFrequency } from "../lib/train/word_bias.ts";
 
+/** Exit code of a run that Ctrl-C ended. */
+const INTERRUPTED = 130;
+
 await runScript(async () => {
   const options = parseOptions(Deno.args, TRAIN_OPTIONS, TRAIN_ABOUT);
   const plan = trainingPlan(options);
   checkpointDue(options.checkpointEvery); // throws now where it cannot be read
 
-  // 1. Where it runs, and whether its results can be kept: found out now, not after hours.
-  const backend = await openDevice(options);
-  console.error(`training on ${backend.description}, seed ${options.seed}, into ${options.out}`);
-  using folder = await openRunFolder(options);
+  // 1. Where it runs, and whether its results can be kept: found out now, not after hours. Under mpirun several
+  //    processes take each step together; the first speaks and writes for all.
+  const group = await joinProcesses();
+  const say = group.rank === 0 ? console.error : () => {};
+  const backend = await openDevice({ ...options, threads: threadsEach(group) });
+  say(`training on ${backend.description}, ${group.description}, seed ${options.seed}, into ${options.out}`);
+  using folder = group.rank === 0 ? await openRunFolder(options) : undefined;
 
   // 2. What it learns from: captions, and photographs packed once as raw pixels.
   const packing = packingProgress();
   const dataset = await openDataset({ ...options, ...plan.data, ...packing }).finally(packing.done);
-  for (const line of describeDataset(dataset)) console.error(line);
+  for (const line of describeDataset(dataset)) say(line);
+  compareData(group, dataset.hash);
   const { vocabulary, train } = dataset;
 
   // 3. What it learns: an encoder that looks and a decoder that writes, started at random.
   const model = new CaptionModel(backend, plan.config, { words: vocabulary.size, seed: options.seed });
   if (plan.preset.biasFromFrequency) startBiasAtFrequency(model, train.tokens);
-  console.error(`${plan.config.encoder} + ${plan.config.decoder}: ${model.parameters.count} parameters`);
+  say(`${plan.config.encoder} + ${plan.config.decoder}: ${model.parameters.count} parameters`);
 
   // 4. How it learns: an optimiser on the cross entropy of the next word, for a number of steps.
   const { batch, captions } = plan.preset;
-  const loader = new BatchLoader(train, plan.batches);
+  const { accumulate } = options;
+  const team = teamOf(group, backend, { syncBatchNorm: options.syncBn });
+  const loader = new BatchLoader(train, { ...plan.batches, share: { passes: accumulate, ...group } });
   const steps = options.steps ?? Math.ceil(plan.epochs * loader.stepsPerEpoch);
   const recipe = trainingRecipe(plan.preset, { steps, seed: options.seed });
-  const trainer = new Trainer(model, recipe);
+  const trainer = new Trainer(model, recipe, { accumulate, team });
   const info = {
     config: plan.config,
     words: vocabulary.words.slice(4),
@@ -61,19 +72,22 @@ await runScript(async () => {
 
   // 5. The loop: forwards, backwards, a step; now and then a log line, a validation, a checkpoint.
   const flags = { ...options, earlyStop: plan.preset.earlyStop };
-  const run = await TrainingRun.open({ trainer, loader, dataset, info, steps, batch }, flags, folder);
-  const end = await run.train();
+  const parts = { trainer, loader, dataset, info, steps, batch, team };
+  const run = folder && await TrainingRun.open(parts, flags, folder);
+  const end = run ? await run.train() : await followRun({ ...parts, team: team! }); // there are others: a team
   dataset.close();
   backend.close();
+  group.close();
 
   // 6. What became of it.
+  if (!folder || !run) return end.complete ? 0 : INTERRUPTED;
   const { model: file } = folder.files;
   if (!end.complete) {
     const again = options.fresh ? "--resume in place of --fresh" : "--resume";
     console.error(
       `interrupted at step ${end.step} of ${steps}, saved at ${end.saved}; the same command with ${again} goes on`,
     );
-    return 130;
+    return INTERRUPTED;
   }
   console.error(`done: ${file}; now \`deno task caption --model ${file} PHOTO.jpg\``);
   if (options.json) {

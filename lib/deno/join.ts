@@ -1,36 +1,36 @@
 // This module runs in Deno only.
-/** Runs a script together with the processes that mpirun has started beside this one. */
+/** What a script does that several processes run together. */
 
-import type { BatchSequence, WordBatch } from "../data/batches.ts";
+import type { Backend } from "../backend/backend.ts";
+import type { WordBatch } from "../data/batches.ts";
 import { agree, type Communicator } from "../train/communicator.ts";
-import type { RunEnd, Steps } from "../train/run.ts";
-import type { Team } from "../train/team.ts";
-import { runTeam } from "../train/team_run.ts";
-import type { Trainer } from "../train/trainer.ts";
+import type { RunEnd } from "../train/run.ts";
+import { Team, type TeamOptions } from "../train/team.ts";
+import { runTeam, type TeamRun } from "../train/team_run.ts";
 import { watchInterrupt } from "./interrupt.ts";
 import { openCommunicator } from "./mpi.ts";
-import { describeError } from "./run_script.ts";
+import { failTogether } from "./run_script.ts";
 
 /**
- * Runs `main` as one of the processes that belong together; alone where there is no mpirun.
+ * Joins the processes that mpirun has started beside this one; alone where there is no mpirun.
  *
- * What it throws ends them all, with this one's rank, machine and reason: others would wait for it for ever.
+ * From now on what the script throws ends them all, with this one's rank, machine and reason: others would wait for it
+ * for ever.
  */
-export async function joined<T>(main: (group: Communicator) => Promise<T>): Promise<T> {
+export async function joinProcesses(): Promise<Communicator> {
   const group = await openCommunicator();
-  if (group.size === 1) return await main(group);
-  try {
-    const result = await main(group);
-    group.close();
-    return result;
-  } catch (error) {
-    return group.abort(describeError(error));
-  }
+  if (group.size > 1) failTogether((reason) => group.abort(reason));
+  return group;
 }
 
 /** Threads of each process, so that those of one machine share its cores; undefined: as many as there are. */
 export function threadsEach({ size, local }: Communicator): number | undefined {
   return size === 1 ? undefined : Math.max(1, Math.floor(navigator.hardwareConcurrency / local.size));
+}
+
+/** The team of several processes; none of one. Throws as {@linkcode Team} does. */
+export function teamOf(group: Communicator, backend: Backend, options: TeamOptions): Team | undefined {
+  return group.size > 1 ? new Team(group, backend, options) : undefined;
 }
 
 /**
@@ -42,19 +42,15 @@ export function compareData(group: Communicator, hash: string): void {
   const theirs = agree(group, hash);
   if (theirs === hash) return;
   throw new Error(
-    `Cannot train together: the data here are ${hash.slice(0, 12)}, those of rank 0 are ${theirs.slice(0, 12)}; ` +
+    `Cannot train together: the data here are ${hash.slice(0, 12)}, those of rank 0 are ${
+      theirs.slice(0, 12)
+    }; ` +
       "copy the same captions and photographs to each machine",
   );
 }
 
 /** Takes part in a run that process 0 leads, to its end. */
-export async function followRun<B extends WordBatch>(
-  run: {
-    readonly trainer: Trainer & Steps<NoInfer<B>>;
-    readonly team: Team;
-    readonly loader: BatchSequence<B>;
-  },
-): Promise<RunEnd> {
+export async function followRun<B extends WordBatch>(run: TeamRun<B>): Promise<RunEnd> {
   const interrupt = watchInterrupt();
   try {
     return await runTeam(run, async () => {

@@ -11,6 +11,8 @@ export interface DeviceWish {
   readonly device?: DeviceName;
   /** Default "auto". */
   readonly blas?: BlasChoice;
+  /** Threads of the CPU that compute. Default: as many as it has cores. */
+  readonly threads?: number;
 }
 
 /**
@@ -19,14 +21,15 @@ export interface DeviceWish {
  *
  * @throws {Error} If "webgpu" is asked for and there is no adapter, or a BLAS and there is none.
  */
-export async function openDevice({ device = "auto", blas = "auto" }: DeviceWish = {}): Promise<Backend> {
+export async function openDevice(wish: DeviceWish = {}): Promise<Backend> {
+  const { device = "auto", blas = "auto", threads } = wish;
   if (device !== "cpu") quietGraphics();
   if (blas === "on" && device === "webgpu") {
     throw new Error(
       "Cannot use the system's BLAS: it computes on the CPU, leave out --blas on or --device webgpu",
     );
   }
-  return await openBackend(device, { blas: () => openBlas(blas) });
+  return await openBackend(device, { threads, blas: () => openBlas(blas) });
 }
 
 /**

@@ -3,6 +3,14 @@
 
 import { HelpRequest, UsageError } from "./cli.ts";
 
+/** Ends this process and those that wait for it. */
+let abortAll: ((reason: string) => never) | undefined;
+
+/** Has {@linkcode runScript} end several processes where one fails. */
+export function failTogether(abort: (reason: string) => never): void {
+  abortAll = abort;
+}
+
 /**
  * Runs a script's `main` and turns what it throws into a message and an exit code: 0 done, 1 failed, 2 wrong
  * usage. Stacks are shown when `SHOWTELL_DEBUG=1` is set and readable (`--allow-env=SHOWTELL_DEBUG`).
@@ -17,6 +25,7 @@ export async function runScript(main: () => Promise<number | void> | number | vo
       console.log(error.message);
       return;
     }
+    abortAll?.(describeError(error));
     console.error(describeError(error));
     // Not exitCode: a script that failed half-way may have left Workers or timers that would keep it alive.
     Deno.exit(error instanceof UsageError ? 2 : 1);

@@ -39,6 +39,17 @@ export const TRAIN_OPTIONS = {
     description: "width and height of the model's input in pixels, a multiple of 8 (tiny) or 32 (others)",
   },
   batch: { type: "integer", min: 1, max: 4096, description: "captions in a step" },
+  accumulate: {
+    default: 1,
+    min: 1,
+    max: 4096,
+    description:
+      "passes in which a step goes through its batch: less memory, the same step (but for batch norm)",
+  },
+  syncBn: {
+    default: false,
+    description: "under mpirun: batch norm sees the pictures of all processes, as one process alone would",
+  },
   minCount: { type: "integer", min: 1, description: "words seen less often become unknown" },
   captions: {
     choices: ["all", "first", "draw"],

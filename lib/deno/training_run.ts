@@ -8,6 +8,8 @@ import type { ModelInfo } from "../models/model_file.ts";
 import { type RunEnd, type RunHooks, runTraining } from "../train/run.ts";
 import type { BestBy } from "../train/run_state.ts";
 import type { SelfCritical } from "../train/self_critical.ts";
+import type { Team } from "../train/team.ts";
+import { runTeam } from "../train/team_run.ts";
 import type { Trainer } from "../train/trainer.ts";
 import { usualValidationSteps, validationLoss } from "../train/validate.ts";
 import { heldOutScores } from "./held_out_scores.ts";
@@ -44,6 +46,8 @@ export interface TrainingParts {
   readonly steps: number;
   /** Captions in a step. */
   readonly batch: number;
+  /** The processes that take each step together, this one their first. Default: it is alone. */
+  readonly team?: Team;
   /** What takes the steps where it is not the trainer itself: then a first validation says what it starts from. */
   readonly selfCritical?: SelfCritical;
   /** Scenes behind the pictures, where they are known. */
@@ -94,7 +98,7 @@ export class TrainingRun {
 
   /** Trains to the last step, until it is enough, or until Ctrl-C. Losses are read every few steps. */
   async train(): Promise<RunEnd> {
-    const { trainer, selfCritical, loader, steps, batch } = this.#parts;
+    const { trainer, selfCritical, team, loader, steps, batch } = this.#parts;
     const { logEvery, validateEvery = usualValidationSteps(loader.stepsPerEpoch), earlyStop = 0 } =
       this.#flags;
     const keeper = this.#keeper;
@@ -141,7 +145,9 @@ export class TrainingRun {
     const rhythm = { steps, logEvery, validateEvery, validated, recentLosses, checkpointDue: due };
     try {
       if (validated === -1) await validate(0, 0); // if it is interrupted, so is the run before its first step
-      const end = await runTraining(selfCritical ?? trainer, loader, { ...rhythm, hooks });
+      const end = team
+        ? await runTeam({ trainer, team, loader }, hooks.pause, { ...rhythm, hooks })
+        : await runTraining(selfCritical ?? trainer, loader, { ...rhythm, hooks });
       this.#tellEnd(end);
       return end;
     } catch (error) {

@@ -1,5 +1,5 @@
 // This module is browser compatible.
-/** A training run of a team: process 0 runs it, the others follow, and all stand at the same step at any time. */
+/** A training run of a team: process 0 leads, the others follow, and all stand at the same step at any time. */
 
 import type { BatchSequence, WordBatch } from "../data/batches.ts";
 import { agree, type Communicator } from "./communicator.ts";
@@ -7,7 +7,19 @@ import { type RunEnd, type RunHooks, type RunOptions, runTraining, type Steps } 
 import type { Team } from "./team.ts";
 import type { Trainer } from "./trainer.ts";
 
-/** What {@linkcode runTraining} goes by, as far as it is numbers. */
+/** What a team trains, and on what. */
+export interface TeamRun<B extends WordBatch> {
+  readonly trainer: Trainer & Steps<NoInfer<B>>;
+  readonly team: Team;
+  readonly loader: BatchSequence<B>;
+}
+
+/** What process 0 brings to a run: everything that is asked only once. */
+export interface Lead extends RunOptions {
+  readonly hooks: RunHooks;
+}
+
+/** What process 0 knows of a run before it begins, as far as it is numbers. */
 type Rhythm = Omit<RunOptions, "checkpointDue">;
 
 /** Copies process 0's weights, the optimisers' state and the step to all: where a run begins, goes on or goes back to. */
@@ -23,47 +35,50 @@ export async function shareState(group: Communicator, trainer: Trainer): Promise
   trainer.state = state;
 }
 
-/** What process 0 does in {@linkcode runTeam}. */
-export interface LeaderOptions extends RunOptions {
-  readonly hooks: RunHooks;
-}
-
 /**
  * Trains as {@linkcode runTraining} does, with all processes of a team.
  *
- * Process 0 validates, logs and saves; its decisions are everybody's. Each process only has to let signals through and
- * say whether one wants to stop.
+ * Process 0 validates, logs, saves and goes back; what it decides, all do. The others only say whether they have been
+ * asked to stop.
  *
  * @param interrupted Lets signals through; returns whether this process has been asked to stop.
- * @param leader Rhythm and surroundings; those of process 0 count, others give none.
+ * @param lead What process 0 brings; undefined on the others.
  */
 export async function runTeam<B extends WordBatch>(
-  { trainer, team, loader }: {
-    readonly trainer: Trainer & Steps<NoInfer<B>>;
-    readonly team: Team;
-    readonly loader: BatchSequence<B>;
-  },
+  { trainer, team, loader }: TeamRun<B>,
   interrupted: () => Promise<boolean>,
-  leader?: LeaderOptions,
+  lead?: Lead,
 ): Promise<RunEnd> {
   const { group } = team;
   await shareState(group, trainer);
-  const { hooks, checkpointDue, ...own } = leader ?? { steps: 0, logEvery: 1, validateEvery: 1 };
+  const { hooks, checkpointDue, ...own } = lead ?? NOTHING;
   const rhythm: Rhythm = agree(group, own);
+  let enough = agree(group, hooks?.enough?.() ?? false);
   const shared: RunHooks = {
     log: async (readings, epoch) => await hooks?.log(readings, epoch),
     async validate(step, epoch) {
-      const done = await hooks?.validate(step, epoch);
-      const said = agree(group, { done: done !== false, state: trainer.state }); // a schedule may have learnt from it
-      if (group.rank > 0) trainer.state = said.state;
+      const done = await hooks?.validate(step, epoch) !== false;
+      const said = agree(group, { done, enough: hooks?.enough?.() ?? false, state: trainer.state });
+      enough = said.enough;
+      if (group.rank > 0) trainer.state = said.state; // its schedule may have learnt from the score
       return said.done;
     },
-    checkpoint: async (...context) => await hooks?.checkpoint(...context),
+    checkpoint: async (step, context) => await hooks?.checkpoint(step, context),
     async pause() {
       team.wantsStop = await interrupted();
       team.wantsSave = checkpointDue?.(trainer.steps + 1) ?? false;
       return team.stopping;
     },
+    enough: () => enough,
+    async rollBack(explosion) {
+      const recentLosses = await hooks?.rollBack?.(explosion);
+      await shareState(group, trainer);
+      return agree(group, recentLosses ?? []);
+    },
   };
+  // Where there is no way back, process 0 finds so and ends the job.
   return await runTraining(trainer, loader, { ...rhythm, checkpointDue: () => team.saving, hooks: shared });
 }
+
+/** What the others bring: all of it comes from process 0. */
+const NOTHING: Rhythm & Partial<Lead> = { steps: 0, logEvery: 1, validateEvery: 1 };
