@@ -9,7 +9,7 @@ import { addInPlaceKernel, copyKernel, fillKernel, scaleKernel } from "../../ker
 import { normaliseImagesKernel } from "../../kernels/normalise_images.ts";
 import { sigmoidGateBackwardKernel, sigmoidGateKernel } from "../../kernels/sigmoid_gate.ts";
 import { stridedCopyKernel } from "../../kernels/strided_copy.ts";
-import { type KernelCase, kernelCase, type Numbers, unwritten } from "./case.ts";
+import { type KernelCase, kernelCase, unwritten } from "./case.ts";
 
 const COUNTS = [1, 63, 64, 65, 257];
 
