@@ -3,12 +3,13 @@
  *
  * Splits captions into words, chooses the vocabulary, deals photos into train, val and test, and decodes and
  * resizes every photo once into packed pixels, so that training never decodes. Training does the same by itself
- * where it is missing; here one sees what comes out.
+ * where it is missing; here one sees what comes out. With --features a frozen encoder runs over the photos too, once.
  *
  *     deno task prepare --size 64 --min-count 6
- *     deno run --allow-read --allow-write=data --allow-sys=cpus --allow-env=IMAGESCRIPT_WASM_SIMD scripts/5_prepare.ts
+ *     deno task prepare --features --encoder mobilenet_v2 --weights mobilenet_v2 --size 224
+ *     deno run --allow-read --allow-write=data --allow-sys=cpus --allow-env=IMAGESCRIPT_WASM_SIMD,XDG_RUNTIME_DIR scripts/5_prepare.ts
  *
- * Reads data/annotations and data/img. Writes data/shards and data/vocabulary.json. Takes a minute for 10,000
+ * Reads data/annotations and data/img. Writes data/shards, data/features and data/vocabulary.json. Takes a minute for 10,000
  * photos; stopped and started again, it goes on where it was.
  */
 
@@ -16,59 +17,15 @@ import { count } from "../lib/data/captions.ts";
 import { karpathyWords, PUBLISHED_WORDS } from "../lib/data/karpathy.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
 import { describeDataset, findData, openFound } from "../lib/deno/dataset_disk.ts";
+import { encodePhotos } from "../lib/deno/encode_photos.ts";
+import { PREPARE_ABOUT, PREPARE_OPTIONS } from "../lib/deno/prepare_options.ts";
 import { progressBar } from "../lib/deno/progress.ts";
 import { runScript } from "../lib/deno/run_script.ts";
 import { ensureWritable, writeFileAtomic } from "../lib/deno/write_file.ts";
 import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
 
-const OPTIONS = {
-  data: { default: "data", description: "folder of downloads", placeholder: "DIR" },
-  annotations: {
-    description: "a caption file or a folder of some, in place of the downloaded",
-    placeholder: "FILE",
-  },
-  images: { description: "folder of the photos, in place of img in --data", placeholder: "DIR" },
-  dataset: {
-    description: "which captions, where there are several: karpathy, coco2014 …",
-    placeholder: "NAME",
-  },
-  size: {
-    default: DEFAULT_PREPROCESSING.size,
-    min: 1,
-    max: 4096,
-    description: "width and height of a photo in pixels",
-  },
-  resize: { default: "squash", choices: ["squash", "crop"], description: "the whole photo, or its centre" },
-  shortSide: {
-    type: "integer",
-    min: 1,
-    description: "with crop: pixels of the shorter side before (default --size)",
-  },
-  minCount: { default: 6, min: 1, description: "words that occur less often become unknown" },
-  captions: { default: "all", choices: ["all", "first"], description: "captions of each photo to train on" },
-  words: {
-    choices: ["auto", "ptb", "segment", "given"],
-    description: "what splits captions into words (default: the file's own words, else auto)",
-  },
-  maxWords: { default: 50, min: 1, description: "captions are cut behind this many words" },
-  valShare: {
-    type: "number",
-    max: 0.99,
-    description: "share held out for validation (default: as the file says, else 0.05)",
-  },
-  threads: { default: navigator.hardwareConcurrency, min: 1, max: 256, description: "workers that decode" },
-  json: { default: false, description: "print JSON for machines" },
-} as const;
-
 async function main(): Promise<void> {
-  const options = parseOptions(Deno.args, OPTIONS, {
-    command: "deno task prepare",
-    purpose: "Makes photos and captions ready for training.",
-    examples: [
-      "deno task prepare --size 64 --min-count 6",
-      "deno task prepare --annotations my/captions.csv",
-    ],
-  });
+  const options = parseOptions(Deno.args, PREPARE_OPTIONS, PREPARE_ABOUT);
   const { data, size, resize, shortSide } = options;
   await ensureWritable(data);
 
@@ -94,9 +51,12 @@ async function main(): Promise<void> {
     onProgress: (done, _total, bad) => bar.update(done, bad > 0 ? `${count(bad)} bad` : undefined),
   }).finally(() => bar.done());
   const seconds = (performance.now() - started) / 1000;
+
+  // 3. With --features: a frozen encoder sees every photo once, so that training need not run it again.
+  const features = options.features ? await encodePhotos(dataset, options) : undefined;
   dataset.close();
 
-  // 3. What came out.
+  // 4. What came out.
   const { vocabulary, report: { coverage }, shardReport } = dataset;
   await writeFileAtomic(`${data}/vocabulary.json`, JSON.stringify(vocabulary) + "\n");
   if (options.json) {
@@ -108,6 +68,7 @@ async function main(): Promise<void> {
       images: { train: train.images.length, val: val.images.length, test: test?.images.length ?? 0 },
       captions: { train: train.tokens.captions, val: val.tokens.captions, test: test?.tokens.captions ?? 0 },
       vocabulary: { size: vocabulary.size, hash: vocabulary.hash, ...coverage },
+      ...(features && { features: { dir: features.dir, origin: features.origin, ...features.report } }),
       packed: { added: shardReport.added, kept: shardReport.kept, bad: shardReport.bad, seconds },
       problems: [...dataset.captionReport.problems, ...dataset.pictureProblems],
     }));
@@ -132,6 +93,15 @@ async function main(): Promise<void> {
     } before, in ${dataset.shards}` +
       (shardReport.damaged > 0 ? `; ${count(shardReport.damaged)} were damaged and are mended` : ""),
   );
+  if (features) {
+    const { dir, origin: { positions, channels, type }, report: { added, kept, damaged } } = features;
+    console.log(
+      `features: ${positions} × ${channels} ${type} of ${count(added)} photos made now, ${
+        count(kept)
+      } before` +
+        `${damaged > 0 ? `, ${count(damaged)} of them damaged and mended` : ""}, in ${dir}`,
+    );
+  }
   console.log(`wrote ${data}/vocabulary.json`);
 }
 

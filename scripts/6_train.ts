@@ -19,6 +19,7 @@ import { runScript } from "../lib/deno/run_script.ts";
 import { checkpointDue, packingProgress } from "../lib/deno/training.ts";
 import { TrainingRun } from "../lib/deno/training_run.ts";
 import { TRAIN_ABOUT, TRAIN_OPTIONS, trainingPlan } from "../lib/deno/train_options.ts";
+import { trainingBatches } from "../lib/deno/training_features.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
 import { trainingRecipe } from "../lib/train/presets.ts";
 import { Trainer } from "../lib/train/trainer.ts";
@@ -60,11 +61,12 @@ await runScript(async () => {
   const steps = options.steps ?? Math.ceil(plan.epochs * loader.stepsPerEpoch);
   const recipe = trainingRecipe(plan.preset, { steps, seed: options.seed });
   const trainer = new Trainer(model, recipe, { accumulate, team });
+  const pictures = await trainingBatches({ model, dataset, loader, recipe }, options);
   const info = {
     config: plan.config,
     words: vocabulary.words.slice(4),
     wordSource: dataset.words,
-    recipe: { ...recipe, batch, captions },
+    recipe: { ...recipe, batch, captions, ...pictures.recipe },
     step: 0,
     scores: {},
     dataHash: dataset.hash,
@@ -72,9 +74,10 @@ await runScript(async () => {
 
   // 5. The loop: forwards, backwards, a step; now and then a log line, a validation, a checkpoint.
   const flags = { ...options, earlyStop: plan.preset.earlyStop };
-  const parts = { trainer, loader, dataset, info, steps, batch, team };
+  const parts = { trainer, loader: pictures.loader, dataset, info, steps, batch, team };
   const run = folder && await TrainingRun.open(parts, flags, folder);
   const end = run ? await run.train() : await followRun({ ...parts, team: team! }); // there are others: a team
+  pictures.close();
   dataset.close();
   backend.close();
   group.close();

@@ -22,7 +22,8 @@ export interface Outcome {
 export const TINY = ["--size", "16", "--hidden", "16", "--embedding", "8", "--attention", "8", "--batch", "4"]
   .concat("--min-count", "1", "--device", "cpu");
 
-function command(name: TaskName, args: readonly string[]): Deno.Command {
+/** A command to start, with the permissions of its task. */
+export function command(name: TaskName, args: readonly string[]): Deno.Command {
   const [, ...words] = config.tasks[name].split(" "); // the first is "deno"
   return new Deno.Command(Deno.execPath(), {
     args: [...words, ...args],

@@ -24,9 +24,9 @@ import type { PictureFile } from "./shard_writer.ts";
 
 /** What the features of a model's encoder are told apart by. */
 export async function featureOrigin(model: CaptionModel, type: FeatureType): Promise<FeatureOrigin> {
-  const { encoder, channels, preprocessing } = model.config;
+  const { encoder, channels, grid, variant, preprocessing } = model.config;
   return {
-    encoder: { encoder, channels },
+    encoder: { encoder, channels, grid, variant },
     weights: await encoderHash(model.parameters),
     preprocessing,
     positions: model.encoder.positions,

@@ -10,6 +10,7 @@ import { SCHEDULES } from "../train/schedule.ts";
 import { TOKENIZER_NAMES } from "../text/tokenize.ts";
 import { type CommandDescription, type OptionDefinitions, type Options, UsageError } from "./cli.ts";
 import { DEVICE_OPTIONS } from "./device_options.ts";
+import { FEATURE_OPTIONS } from "./training_features.ts";
 
 /** Flags of `train`. Those without a default take the preset's value. */
 export const TRAIN_OPTIONS = {
@@ -102,6 +103,7 @@ export const TRAIN_OPTIONS = {
     description: "larger photographs are left out, by their header",
   },
   seed: { default: 1, description: "names all random numbers" },
+  ...FEATURE_OPTIONS,
   ...DEVICE_OPTIONS,
   json: { default: false, description: "print the result as JSON on stdout" },
 } as const satisfies OptionDefinitions;

@@ -1,9 +1,10 @@
 // This module runs in Deno only.
 /** A training run in its folder: the loop of steps 6 and 6b with log, validation, checkpoints and Ctrl-C. */
 
-import type { BatchLoader } from "../data/batches.ts";
+import type { BatchSequence, WordBatch } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Scene } from "../data/shapes.ts";
+import type { HostPictures } from "../models/device_batch.ts";
 import type { ModelInfo } from "../models/model_file.ts";
 import { type RunEnd, type RunHooks, runTraining } from "../train/run.ts";
 import type { BestBy } from "../train/run_state.ts";
@@ -38,7 +39,7 @@ export interface RunFlags {
 /** What a run trains, and on what. */
 export interface TrainingParts {
   readonly trainer: Trainer;
-  readonly loader: BatchLoader;
+  readonly loader: BatchSequence<WordBatch & HostPictures>;
   readonly dataset: Pick<Dataset, "vocabulary" | "train" | "val">;
   /** What the model file says, but for step and scores. */
   readonly info: ModelInfo;

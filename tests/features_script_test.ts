@@ -1,0 +1,74 @@
+/** `prepare --features` as a command: killed at any moment it goes on, and ends with the same bytes. */
+import assert from "node:assert/strict";
+import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { command, task, writeCoco } from "./commands.ts";
+
+describe("prepare --features", () => {
+  let folder = "";
+  beforeAll(async () => {
+    folder = await Deno.makeTempDir();
+    await writeCoco(folder);
+  });
+  afterAll(() => Deno.remove(folder, { recursive: true }));
+
+  const args = (name: string, ...more: string[]) => [
+    ...[
+      "--annotations",
+      `${folder}/captions.json`,
+      "--images",
+      `${folder}/photos`,
+      "--data",
+      `${folder}/${name}`,
+    ],
+    ...["--min-count", "1", "--features", "--device", "cpu", "--batch", "1", "--size", "256", ...more],
+  ];
+  /** The one folder of features in a data folder. */
+  const cacheOf = (name: string) => {
+    const [entry] = Deno.readDirSync(`${folder}/${name}/features`);
+    return `${folder}/${name}/features/${entry.name}`;
+  };
+
+  /** Starts the command, and kills it as soon as the index names `pictures`. */
+  async function killAt(name: string, pictures: number): Promise<void> {
+    await Deno.mkdir(`${folder}/${name}/features`, { recursive: true });
+    using events = Deno.watchFs(`${folder}/${name}/features`);
+    const child = command("prepare", args(name)).spawn();
+    const output = Promise.all([child.stdout, child.stderr].map((stream) => new Response(stream).text()));
+    const ended = child.status.then(() => events[Symbol.dispose]()); // or the loop would wait for ever
+    for await (const _ of events) {
+      if (linesOf(name) <= pictures) continue; // the first line is the header
+      child.kill("SIGKILL");
+      break;
+    }
+    await ended;
+    assert.equal((await child.status).signal, "SIGKILL", (await output).join("\n"));
+  }
+  const linesOf = (name: string) => {
+    try {
+      return Deno.readTextFileSync(`${cacheOf(name)}/index.jsonl`).split("\n").length - 1;
+    } catch {
+      return 0; // not there yet
+    }
+  };
+
+  it("goes on after SIGKILL and makes what an uninterrupted run makes, byte for byte", async () => {
+    const whole = await task("prepare", ...args("whole"));
+    assert.equal(whole.code, 0, whole.stderr);
+    assert.match(whole.stdout, /features: 1024 × 256 f16 of 12 photos made now, 0 before/);
+    await killAt("killed", 1);
+    const first = linesOf("killed") - 1;
+    assert.ok(first > 0 && first < 12, `${first}`);
+    await killAt("killed", first + 1);
+    const before = linesOf("killed") - 1;
+    assert.ok(before > first && before < 12, `${before} after ${first}`);
+    const resumed = await task("prepare", ...args("killed"));
+    assert.match(resumed.stdout, new RegExp(`of ${12 - before} photos made now, ${before} before`));
+    for (const file of ["features.f16", "index.jsonl"]) {
+      const [a, b] = ["whole", "killed"].map((name) => Deno.readFileSync(`${cacheOf(name)}/${file}`));
+      assert.deepEqual(b, a, file);
+    }
+    const again = await task("prepare", ...args("killed", "--json"));
+    const { features: { added, kept, damaged } } = JSON.parse(again.stdout);
+    assert.deepEqual([added, kept, damaged], [0, 12, 0]);
+  });
+});
