@@ -11,7 +11,7 @@ import { CaptionModel } from "../lib/models/caption_model.ts";
 import { type HostWords, uploadBatch } from "../lib/models/device_batch.ts";
 import type { ModelConfig } from "../lib/models/config.ts";
 import { type JointStatistics, withJointStatistics } from "../lib/ops/joint_statistics.ts";
-import { batchNorm, mul, square, sum } from "../lib/ops/mod.ts";
+import { batchNorm, mul, scale, square, sum } from "../lib/ops/mod.ts";
 import { hash32, uniformAt } from "../lib/random.ts";
 import { scope } from "../lib/scope.ts";
 import { tensor } from "../lib/tensor.ts";
@@ -221,6 +221,25 @@ describe("batch norm over several processes", () => {
         compare(joint[i], numbers, { what: `number ${i} on ${backend.description}`, tolerance })
       );
     }
+  });
+
+  it("gives nothing back to rows that do not count, and takes nothing of them", async () => {
+    const backend = new CpuBackend();
+    const other = [8, 12, 20, 40, 4]; // Σ x, Σ x², rows of another process: means 2 and 3, variances 1
+    const joint = {
+      counts: false,
+      sum: (data: Float64Array) => void data.forEach((x, i) => data[i] = x + (other[i] ?? 0)),
+    };
+    const x = tensor(backend, [5, 6, 7, 9], { shape: [2, 2] });
+    const make = (value: number) => tensor(backend, [value, value], { shape: [2] });
+    const norm = { weight: make(1), bias: make(0), runningMean: make(0), runningVar: make(0) };
+    const { value, grads } = valueAndGrad([x], () => {
+      const y = withJointStatistics(joint, () => batchNorm(x, norm, { training: true, momentum: 1 }));
+      return { loss: scale(sum(square(y)), 0) };
+    });
+    assert.deepEqual([...await norm.runningMean.read()], [2, 3]);
+    assert.deepEqual([...await grads[0].read()].map(Math.abs), [0, 0, 0, 0]);
+    for (const used of [x, value.loss, ...grads, ...Object.values(norm)]) used.dispose();
   });
 
   it("refuses a GPU", () => {

@@ -30,7 +30,7 @@ export interface Cut {
  * same for any number of processes. Ranges differ by at most one row, and every process has equally many.
  */
 export function cutRows(rows: number, { passes = 1, rank = 0, size = 1 }: Cut): RowRange[] {
-  const count = Math.max(1, Math.min(passes, Math.ceil(rows / size)));
+  const count = Math.max(1, Math.min(passes, rows));
   return Array.from({ length: count }, (_, pass) => {
     const [start, end] = share(0, rows, pass, count);
     const [first, last] = share(start, end, rank, size);

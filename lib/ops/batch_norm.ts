@@ -75,7 +75,8 @@ export function batchNorm(x: Tensor, norm: BatchNorm, options: BatchNormOptions)
     if (needed[0]) {
       dX = new Tensor(backend, x.shape, { type: x.type, label: "d_x" });
       // The kernel divides by its own rows. d_weight and d_bias stay this process' own: they are summed with the others.
-      const all = joint ? jointSums(joint, sums!, rows / allRows) : sums;
+      // Rows that do not count are in no mean: nothing flows back to them.
+      const all = joint ? jointSums(joint, sums!, joint.counts ? rows / allRows : 0) : sums;
       const rest = { weight: weight.storage, sums: (all ?? weight).storage, d_x: dX.storage };
       const buffers = { ...maps, d_y: dY!.storage, ...rest };
       backend.run(batchNormBackwardKernel, buffers, { ...shape, training: Number(training) });
