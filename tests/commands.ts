@@ -22,22 +22,39 @@ export interface Outcome {
 export const TINY = ["--size", "16", "--hidden", "16", "--embedding", "8", "--attention", "8", "--batch", "4"]
   .concat("--min-count", "1", "--device", "cpu");
 
+const SURROUNDINGS = {
+  cwd: ROOT,
+  env: { NO_COLOR: "1", XDG_RUNTIME_DIR: "" }, // as in a container: graphics drivers complain then
+  stdin: "null",
+  stdout: "piped",
+  stderr: "piped",
+} as const;
+
 /** A command to start, with the permissions of its task. */
 export function command(name: TaskName, args: readonly string[]): Deno.Command {
   const [, ...words] = config.tasks[name].split(" "); // the first is "deno"
-  return new Deno.Command(Deno.execPath(), {
-    args: [...words, ...args],
-    cwd: ROOT,
-    env: { NO_COLOR: "1", XDG_RUNTIME_DIR: "" }, // as in a container: graphics drivers complain then
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  });
+  return new Deno.Command(Deno.execPath(), { ...SURROUNDINGS, args: [...words, ...args] });
 }
 
 /** Runs a command to its end. */
 export async function task(name: TaskName, ...args: string[]): Promise<Outcome> {
-  const { code, stdout, stderr } = await command(name, args).output();
+  return await outcome(command(name, args));
+}
+
+/** Runs a command that may write no file larger than this, in KiB: where a disk cannot be made small. */
+export async function confinedTask(kibibytes: number, name: TaskName, ...args: string[]): Promise<Outcome> {
+  const [, ...words] = config.tasks[name].split(" ");
+  const script = `trap '' XFSZ; ulimit -f ${kibibytes * 2}; exec "$@"`; // in blocks of 512 bytes
+  return await outcome(
+    new Deno.Command("sh", {
+      ...SURROUNDINGS,
+      args: ["-c", script, "sh", Deno.execPath(), ...words, ...args],
+    }),
+  );
+}
+
+async function outcome(command: Deno.Command): Promise<Outcome> {
+  const { code, stdout, stderr } = await command.output();
   const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
   return { code, stdout: out, stderr: err };
 }
@@ -48,19 +65,31 @@ export async function signalTask(
   args: readonly string[],
   { signal, when }: { readonly signal: Deno.Signal; readonly when: RegExp },
 ): Promise<Outcome> {
+  return await watchTask(name, args, { when, then: (child) => child.kill(signal) });
+}
+
+/** Starts a command, does something as soon as its stderr matches, and waits for its end. */
+export async function watchTask(
+  name: TaskName,
+  args: readonly string[],
+  { when, then }: {
+    readonly when: RegExp;
+    readonly then: (child: Deno.ChildProcess) => void | Promise<void>;
+  },
+): Promise<Outcome> {
   const child = command(name, args).spawn();
   const stdout = new Response(child.stdout).text();
   let stderr = "";
-  let sent = false;
+  let done = false;
   for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
     stderr += text;
-    if (!sent && when.test(stderr)) {
-      sent = true;
-      child.kill(signal);
+    if (!done && when.test(stderr)) {
+      done = true;
+      await then(child);
     }
   }
   const { code } = await child.status;
-  assert.ok(sent, `it ended before ${when} was seen: ${stderr}`);
+  assert.ok(done, `it ended before ${when} was seen: ${stderr}`);
   return { code, stdout: await stdout, stderr };
 }
 

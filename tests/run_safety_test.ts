@@ -373,7 +373,7 @@ describe("validation", () => {
   it("speaks of few pictures only where all get the same caption", () => {
     assert.match(warn({ unique: 1 / 5 }, { pictures: 5 }), /^all 5 pictures get the same caption/);
     assert.equal(warn({ unique: 2 / 20, badEndings: 0.5 }, { pictures: 20 }), "");
-    assert.equal(warn({ unique: 1 / 3 }, { pictures: 3 }), "");
+    assert.equal(warn({ unique: 1 / 3 }, { pictures: 3, unknownWords: 0.5 }), "");
   });
 
   it("comes after an epoch, or after those of a small set that make a hundred steps", () => {

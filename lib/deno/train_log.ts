@@ -1,7 +1,7 @@
 // This module runs in Deno only.
 import { MOST_ROLLBACKS, type Rollback } from "../train/run_state.ts";
 import type { Reading } from "../train/trainer.ts";
-import { writeFileAtomic } from "./write_file.ts";
+import { whyUnwritable, writeFileAtomic } from "./write_file.ts";
 
 /** What a log line says beside a step's numbers. */
 export interface LogContext {
@@ -31,19 +31,18 @@ export class TrainLog {
   }
 
   /**
-   * @param step Steps that have been taken before.
-   * @param rollbacks Returns to earlier checkpoints that have been made before. Default 0.
+   * @param resumed How far the run had come that is gone on with: steps, and returns to earlier checkpoints. Default: it
+   * is a new one.
    */
   static async open(
     path: string,
-    { step, rollbacks = 0, print }: {
-      readonly step: number;
-      readonly rollbacks?: number;
+    { resumed, print }: {
+      readonly resumed?: { readonly step: number; readonly rollbacks: number };
       readonly print: (line: string) => void;
     },
   ): Promise<TrainLog> {
-    await writeFileAtomic(path, step > 0 ? await linesUpTo(path, { step, rollbacks }) : "");
-    return new TrainLog(path, step, print);
+    await writeFileAtomic(path, resumed ? await linesUpTo(path, resumed) : "");
+    return new TrainLog(path, resumed?.step ?? 0, print);
   }
 
   /** Logs the last of some steps, and the time that each took. */
@@ -99,8 +98,7 @@ export class TrainLog {
     try {
       await Deno.writeTextFile(this.#path, `${JSON.stringify(entry)}\n`, { append: true });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`Cannot write ${this.#path}: ${reason}`, { cause: error });
+      throw new Error(`Cannot write ${this.#path}: ${whyUnwritable(error)}`, { cause: error });
     }
   }
 }

@@ -64,6 +64,7 @@ export class TrainingRun {
   readonly #flags: RunFlags;
   readonly #folder: RunFolder;
   readonly #keeper: RunKeeper;
+  readonly #warned = new Set<string>();
 
   private constructor(parts: TrainingParts, flags: RunFlags, folder: RunFolder) {
     const { dataset: { val }, selfCritical } = parts;
@@ -104,10 +105,9 @@ export class TrainingRun {
       this.#flags;
     const keeper = this.#keeper;
     const { progress } = keeper;
-    const rollbacks = progress.rollbacks.length;
+    const resumed = { step: trainer.steps, rollbacks: progress.rollbacks.length };
     const log = await TrainLog.open(this.#folder.files.metrics, {
-      step: trainer.steps,
-      rollbacks,
+      ...this.#folder.found ? { resumed } : {},
       print: console.error,
     });
     const interrupt = watchInterrupt(() =>
@@ -158,6 +158,12 @@ export class TrainingRun {
     }
   }
 
+  /** Warnings that were not said word for word before. */
+  #warn(warnings: readonly string[]): void {
+    for (const line of warnings) if (!this.#warned.has(line)) console.error(`warning: ${line}`);
+    warnings.forEach((line) => this.#warned.add(line));
+  }
+
   #tellEnd({ step, complete, saved }: RunEnd): void {
     const { progress } = this.#keeper;
     if (complete && step < this.#parts.steps) {
@@ -198,7 +204,7 @@ export class TrainingRun {
     if (!written) return false;
     const scores = { ...entropy, ...written.scores };
     await log.validation(step, { epoch, scores });
-    for (const line of written.warnings) console.error(`warning: ${line}`);
+    this.#warn(written.warnings);
     for (const line of sampleLines(val, written.captions)) console.error(line);
     await this.#keeper.judge(step, scores);
     return true;

@@ -35,7 +35,7 @@ export async function writeFileAtomic(
     await Deno.rename(temporary, path);
   } catch (error) {
     await removeIfThere(temporary).catch(() => {}); // what went wrong first is what counts
-    throw new Error(`Cannot write ${path} in the folder ${folderOf(path)}: ${reason(error)}`, {
+    throw new Error(`Cannot write ${path} in the folder ${folderOf(path)}: ${whyUnwritable(error)}`, {
       cause: error,
     });
   }
@@ -73,7 +73,7 @@ export async function ensureWritable(dir: string): Promise<void> {
     await Deno.remove(probe);
   } catch (error) {
     await removeIfThere(probe).catch(() => {}); // the folder cannot be written: the reason is below
-    throw new Error(`Cannot write into the folder ${dir}: ${reason(error)}`, { cause: error });
+    throw new Error(`Cannot write into the folder ${dir}: ${whyUnwritable(error)}`, { cause: error });
   }
 }
 
@@ -86,7 +86,8 @@ export async function removeIfThere(path: string): Promise<void> {
   }
 }
 
-function reason(error: unknown): string {
+/** Why a file could not be written, in words for people. */
+export function whyUnwritable(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof Deno.errors.PermissionDenied) {
     return `permission denied, choose a folder of yours (${error.message})`;

@@ -7,6 +7,8 @@ import type { CaptionHabits } from "./collapse.ts";
 const LEAST_PICTURES = 32;
 /** Pictures from which on one caption for all of them says something. */
 const LEAST_ALIKE = 4;
+/** Pictures whose captions hold words enough to count those that are unknown. */
+const LEAST_READ = 8;
 /** How much of the references' variety must be left. Models say the usual thing: half would be too much to ask. */
 const LEAST_VARIETY = 0.1;
 /** How much larger than among the references the share of captions that break off may be. */
@@ -47,7 +49,7 @@ export function captionWarnings(facts: CaptionFacts): string[] {
         `references do: train longer, or with a lower --learning-rate`,
     );
   }
-  if (unknownWords > MOST_UNKNOWN) {
+  if (unknownWords > MOST_UNKNOWN && pictures >= LEAST_READ) {
     warnings.push(
       `${
         percent(unknownWords)
