@@ -13,7 +13,7 @@
  * ```
  */
 
-import { list, section, text, unsigned } from "./encoding.ts";
+import { type Code, flatten, list, section, text, unsigned } from "./encoding.ts";
 import { F32, F32x4, I32 } from "./values.ts";
 
 /** Value types: an integer or address, a float, four floats. */
@@ -53,7 +53,7 @@ function local<T extends Type>(type: T, index: number): ValueOf<T> {
 
 /** The statements of one function. */
 export class FunctionBuilder {
-  readonly #code: number[] = [];
+  readonly #code: Code[] = [];
   readonly #locals: Type[] = [];
   readonly #parameters: number;
   /** `a · b + c`, fused where the module may use relaxed SIMD. */
@@ -81,13 +81,13 @@ export class FunctionBuilder {
     return this.#local("v128", initial === undefined ? undefined : F32x4.of(initial));
   }
 
-  #emit(...code: number[]): void {
-    for (const byte of code) this.#code.push(byte);
+  #emit(...code: Code): void {
+    this.#code.push(code);
   }
   /** Assigns to a local or parameter. */
   set<T extends Value>(target: T, value: T): void {
     if (target.code[0] !== 0x20) throw new TypeError("Cannot assign to an expression: only to a local");
-    this.#emit(...value.code, 0x21, ...target.code.slice(1));
+    this.#emit(value.code, 0x21, target.code.slice(1));
   }
   /** Adds to a local integer. */
   step(target: I32, by: I32 | number): void {
@@ -95,21 +95,21 @@ export class FunctionBuilder {
   }
   /** Writes a value to memory. */
   store(address: I32, value: Value, offset = 0): void {
-    this.#emit(...address.code, ...value.code);
-    if (value instanceof I32) this.#emit(0x36, 2, ...unsigned(offset));
-    else if (value instanceof F32) this.#emit(0x38, 2, ...unsigned(offset));
-    else this.#emit(0xfd, 11, 2, ...unsigned(offset));
+    this.#emit(address.code, value.code);
+    if (value instanceof I32) this.#emit(0x36, 2, unsigned(offset));
+    else if (value instanceof F32) this.#emit(0x38, 2, unsigned(offset));
+    else this.#emit(0xfd, 11, 2, unsigned(offset));
   }
   /** Writes one lane to memory. */
   storeLane(address: I32, value: F32x4, lane: number, offset = 0): void {
-    this.#emit(...address.code, ...value.code, 0xfd, 90, 2, ...unsigned(offset), lane);
+    this.#emit(address.code, value.code, 0xfd, 90, 2, unsigned(offset), lane);
   }
   /** Computes a value for its effect (an atomic operation). */
   discard(value: Value): void {
-    this.#emit(...value.code, 0x1a);
+    this.#emit(value.code, 0x1a);
   }
   if(condition: I32, then: () => void, otherwise?: () => void): void {
-    this.#emit(...condition.code, 0x04, 0x40);
+    this.#emit(condition.code, 0x04, 0x40);
     then();
     if (otherwise) {
       this.#emit(0x05);
@@ -125,7 +125,7 @@ export class FunctionBuilder {
   repeat(body: () => void, condition: I32): void {
     this.#emit(0x03, 0x40);
     body();
-    this.#emit(...condition.code, 0x0d, 0, 0x0b);
+    this.#emit(condition.code, 0x0d, 0, 0x0b);
   }
   /** Runs `body` with `index` from `from` in steps of `step` while below `to` (unsigned). */
   for(from: I32 | number, to: I32, step: I32 | number, body: (index: I32) => void): void {
@@ -142,29 +142,29 @@ export class FunctionBuilder {
   call<Name extends string>(callee: Callee<Name>, args: Readonly<Record<Name, Value | number>>): void {
     for (const name of callee.parameters) {
       const value: Value | number = args[name];
-      this.#emit(...(typeof value === "number" ? I32.of(value) : value).code);
+      this.#emit((typeof value === "number" ? I32.of(value) : value).code);
     }
-    this.#emit(0x10, ...unsigned(callee.index));
+    this.#emit(0x10, unsigned(callee.index));
   }
   /** Calls entry `entry` of the table, a job of type `type` (see {@linkcode ModuleBuilder.job}). */
   callEntry(entry: I32, type: number, ...args: readonly I32[]): void {
-    for (const value of args) this.#emit(...value.code);
-    this.#emit(...entry.code, 0x11, ...unsigned(type), 0);
+    for (const value of args) this.#emit(value.code);
+    this.#emit(entry.code, 0x11, unsigned(type), 0);
   }
   /** The finished body. */
-  body(): number[] {
+  body(): Code {
     const locals = list(this.#locals.map((type) => [1, TYPE_CODE[type]]));
-    const size = locals.length + this.#code.length + 1;
-    return [...unsigned(size), ...locals, ...this.#code, 0x0b];
+    const body = flatten([locals, this.#code, 0x0b]);
+    return [unsigned(body.length), body];
   }
 }
 
 /** A module over one imported memory ("env" "memory"). */
 export class ModuleBuilder {
-  readonly #types: number[][] = [];
-  readonly #functions: { type: number; body: number[] }[] = [];
-  readonly #imports: number[][] = [];
-  readonly #exports: number[][] = [];
+  readonly #types: Code[] = [];
+  readonly #functions: { type: number; body: Code }[] = [];
+  readonly #imports: Code[] = [];
+  readonly #exports: Code[] = [];
   readonly #jobs: { name: string; index: number }[] = [];
 
   /** @param relaxed Whether {@linkcode FunctionBuilder.madd} may fuse. */
@@ -172,7 +172,7 @@ export class ModuleBuilder {
 
   /** The number of a function type without results. */
   type(parameters: readonly Type[]): number {
-    const code = [0x60, ...list(parameters.map((type) => [TYPE_CODE[type]])), 0];
+    const code = [0x60, list(parameters.map((type) => [TYPE_CODE[type]])), 0];
     const found = this.#types.findIndex((type) => String(type) === String(code));
     return found >= 0 ? found : this.#types.push(code) - 1;
   }
@@ -189,7 +189,7 @@ export class ModuleBuilder {
       throw new Error(`Cannot import "${name}": functions have been defined already, import it first`);
     }
     const type = this.type(Object.values(parameters));
-    const index = this.#imports.push([...text("env"), ...text(name), 0, ...unsigned(type)]) - 1;
+    const index = this.#imports.push([text("env"), text(name), 0, unsigned(type)]) - 1;
     return { index, parameters: Object.keys(parameters) };
   }
   /** Defines a function; its parameters are locals that it may change. */
@@ -207,7 +207,7 @@ export class ModuleBuilder {
     return { index, parameters: Object.keys(parameters) };
   }
   export(name: string, callee: Callee): void {
-    this.#exports.push([...text(name), 0, ...unsigned(callee.index)]);
+    this.#exports.push([text(name), 0, unsigned(callee.index)]);
   }
   /** Puts a function `(args, first, last)` into the table, where the pool finds it by its entry. */
   job(name: string, callee: Callee): void {
@@ -219,17 +219,17 @@ export class ModuleBuilder {
   }
   /** The module's bytes, for a memory that is shared or not and may grow to `maximumPages`. */
   bytes(memory: { shared: boolean; maximumPages: number }): Uint8Array<ArrayBuffer> {
-    const limits = [memory.shared ? 3 : 1, 0, ...unsigned(memory.maximumPages)];
+    const limits = [memory.shared ? 3 : 1, 0, unsigned(memory.maximumPages)];
     const jobs = this.#jobs.map(({ index }) => unsigned(index));
-    return new Uint8Array([
-      ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-      ...section(1, list(this.#types)),
-      ...section(2, list([[...text("env"), ...text("memory"), 2, ...limits], ...this.#imports])),
-      ...section(3, list(this.#functions.map(({ type }) => unsigned(type)))),
-      ...section(4, list([[0x70, 0, ...unsigned(jobs.length)]])),
-      ...section(7, list(this.#exports)),
-      ...section(9, list([[0, 0x41, 0, 0x0b, ...list(jobs)]])),
-      ...section(10, list(this.#functions.map(({ body }) => body))),
+    return flatten([
+      [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+      section(1, list(this.#types)),
+      section(2, list([[text("env"), text("memory"), 2, limits], ...this.#imports])),
+      section(3, list(this.#functions.map(({ type }) => unsigned(type)))),
+      section(4, list([[0x70, 0, unsigned(jobs.length)]])),
+      section(7, list(this.#exports)),
+      section(9, list([[0, 0x41, 0, 0x0b, list(jobs)]])),
+      section(10, list(this.#functions.map(({ body }) => body))),
     ]);
   }
 }

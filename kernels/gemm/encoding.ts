@@ -1,10 +1,17 @@
 // This module is browser compatible.
 /** How WebAssembly writes numbers, names, lists and sections. */
 
+/** Bytes, or parts in their order: nested, so that none is copied when it becomes a part of another. */
+export type Code = readonly (number | Uint8Array | Code)[];
+
+/** Numbers below 128 are one byte. Kept, since nearly all are: what is emitted is mostly small numbers. */
+const SMALL: readonly (readonly number[])[] = Array.from({ length: 128 }, (_, value) => [value]);
+
 /** Unsigned LEB128. */
-export function unsigned(value: number): number[] {
-  const bytes: number[] = [];
+export function unsigned(value: number): readonly number[] {
   let rest = value >>> 0;
+  if (rest < 128) return SMALL[rest];
+  const bytes: number[] = [];
   while (rest >= 128) {
     bytes.push((rest & 127) | 128);
     rest >>>= 7;
@@ -14,7 +21,8 @@ export function unsigned(value: number): number[] {
 }
 
 /** Signed LEB128 of any integer that a double holds exactly. */
-export function signed(value: number): number[] {
+export function signed(value: number): readonly number[] {
+  if (value >= -64 && value <= 63) return SMALL[value & 127];
   const bytes: number[] = [];
   let rest = value;
   while (rest < -64 || rest > 63) {
@@ -25,22 +33,54 @@ export function signed(value: number): number[] {
   return bytes;
 }
 
+const FLOAT = new DataView(new ArrayBuffer(4));
+
 /** The four bytes of a float. */
 export function float32(value: number): number[] {
-  return [...new Uint8Array(new Float32Array([value]).buffer)];
+  FLOAT.setFloat32(0, value, true);
+  return [FLOAT.getUint8(0), FLOAT.getUint8(1), FLOAT.getUint8(2), FLOAT.getUint8(3)];
 }
 
 /** A name with its length. */
-export function text(name: string): number[] {
-  return [...unsigned(name.length), ...new TextEncoder().encode(name)];
+export function text(name: string): Code {
+  return [unsigned(name.length), new TextEncoder().encode(name)];
 }
 
 /** Items with their count. */
-export function list(items: readonly (readonly number[])[]): number[] {
-  return [...unsigned(items.length), ...items.flat()];
+export function list(items: Code): Code {
+  return [unsigned(items.length), items];
 }
 
 /** A section of a module with its size. */
-export function section(id: number, content: readonly number[]): number[] {
-  return [id, ...unsigned(content.length), ...content];
+export function section(id: number, content: Code): Code {
+  return [id, unsigned(lengthOf(content)), content];
+}
+
+/** How many bytes there are. */
+export function lengthOf(code: Code): number {
+  let length = 0;
+  for (const part of code) {
+    length += typeof part === "number" ? 1 : part instanceof Uint8Array ? part.length : lengthOf(part);
+  }
+  return length;
+}
+
+/** All bytes in a row. */
+export function flatten(code: Code): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(lengthOf(code));
+  write(bytes, 0, code);
+  return bytes;
+}
+
+/** Writes the bytes from `at` on; the result is where they end. */
+function write(bytes: Uint8Array, at: number, code: Code): number {
+  for (let i = 0; i < code.length; i++) {
+    const part = code[i];
+    if (typeof part === "number") bytes[at++] = part;
+    else if (part instanceof Uint8Array) {
+      bytes.set(part, at);
+      at += part.length;
+    } else at = write(bytes, at, part);
+  }
+  return at;
 }

@@ -6,16 +6,14 @@
  * Addresses and sizes are `I32` in bytes and compare unsigned, since memory may reach 4 GiB.
  */
 
-import { float32, signed, unsigned } from "./encoding.ts";
-
-type Code = readonly number[];
+import { type Code, float32, signed, unsigned } from "./encoding.ts";
 
 const SIMD = 0xfd;
 const ATOMIC = 0xfe;
 
 /** Bytes of one SIMD instruction. */
-function simd(opcode: number, ...immediates: number[]): number[] {
-  return [SIMD, ...unsigned(opcode), ...immediates];
+function simd(opcode: number, ...immediates: Code): Code {
+  return [SIMD, unsigned(opcode), immediates];
 }
 
 /** A 32-bit integer: an address, a size, a count or a truth value. */
@@ -23,10 +21,10 @@ export class I32 {
   constructor(readonly code: Code) {}
 
   static of(value: I32 | number): I32 {
-    return typeof value === "number" ? new I32([0x41, ...signed(value | 0)]) : value;
+    return typeof value === "number" ? new I32([0x41, signed(value | 0)]) : value;
   }
   #with(opcode: number, other: I32 | number): I32 {
-    return new I32([...this.code, ...I32.of(other).code, opcode]);
+    return new I32([this.code, I32.of(other).code, opcode]);
   }
   add(other: I32 | number): I32 {
     return other === 0 ? this : this.#with(0x6a, other);
@@ -73,72 +71,72 @@ export class I32 {
     return this.#with(0x48, other);
   }
   not(): I32 {
-    return new I32([...this.code, 0x45]);
+    return new I32([this.code, 0x45]);
   }
   /** The smaller of two, unsigned. Emits both twice: pass locals or constants. */
   min(other: I32 | number): I32 {
     const right = I32.of(other);
-    return new I32([...this.code, ...right.code, ...this.lt(right).code, 0x1b]);
+    return new I32([this.code, right.code, this.lt(right).code, 0x1b]);
   }
   /** `this` where `condition` is not 0, else `other`. Both are computed. */
   where(condition: I32, other: I32 | number): I32 {
-    return new I32([...this.code, ...I32.of(other).code, ...condition.code, 0x1b]);
+    return new I32([this.code, I32.of(other).code, condition.code, 0x1b]);
   }
   toF32(): F32 {
-    return new F32([...this.code, 0xb3]);
+    return new F32([this.code, 0xb3]);
   }
   /** The integer in all four lanes. */
   splat(): F32x4 {
-    return new F32x4([...this.code, ...simd(17)]);
+    return new F32x4([this.code, simd(17)]);
   }
 
   /** The i32 at this address. */
   load(offset = 0): I32 {
-    return new I32([...this.code, 0x28, 2, ...unsigned(offset)]);
+    return new I32([this.code, 0x28, 2, unsigned(offset)]);
   }
   /** The f32 at this address. */
   loadF32(offset = 0): F32 {
-    return new F32([...this.code, 0x2a, 2, ...unsigned(offset)]);
+    return new F32([this.code, 0x2a, 2, unsigned(offset)]);
   }
   /** Four floats from this address (which need not be aligned). */
   loadVector(offset = 0): F32x4 {
-    return new F32x4([...this.code, ...simd(0, 2, ...unsigned(offset))]);
+    return new F32x4([this.code, simd(0, 2, unsigned(offset))]);
   }
   /** One float in all four lanes. */
   loadSplat(offset = 0): F32x4 {
-    return new F32x4([...this.code, ...simd(9, 2, ...unsigned(offset))]);
+    return new F32x4([this.code, simd(9, 2, unsigned(offset))]);
   }
   /** One float in lane 0, the others 0. */
   loadOne(offset = 0): F32x4 {
-    return new F32x4([...this.code, ...simd(92, 2, ...unsigned(offset))]);
+    return new F32x4([this.code, simd(92, 2, unsigned(offset))]);
   }
   /** Two floats in lanes 0 and 1, the others 0. */
   loadTwo(offset = 0): F32x4 {
-    return new F32x4([...this.code, ...simd(93, 2, ...unsigned(offset))]);
+    return new F32x4([this.code, simd(93, 2, unsigned(offset))]);
   }
   /** `vector` with one lane read from this address. */
   loadLane(vector: F32x4, lane: number, offset = 0): F32x4 {
-    return new F32x4([...this.code, ...vector.code, ...simd(86, 2, ...unsigned(offset), lane)]);
+    return new F32x4([this.code, vector.code, simd(86, 2, unsigned(offset), lane)]);
   }
   atomicLoad(offset = 0): I32 {
-    return new I32([...this.code, ATOMIC, 0x10, 2, ...unsigned(offset)]);
+    return new I32([this.code, ATOMIC, 0x10, 2, unsigned(offset)]);
   }
   /** Adds `value` to the word at this address; the result is what was there before. */
   atomicAdd(value: I32 | number, offset = 0): I32 {
-    return new I32([...this.code, ...I32.of(value).code, ATOMIC, 0x1e, 2, ...unsigned(offset)]);
+    return new I32([this.code, I32.of(value).code, ATOMIC, 0x1e, 2, unsigned(offset)]);
   }
   /** Writes `value` where the word is `expected`; the result is what was there before. */
   atomicCompareExchange(expected: I32, value: I32, offset = 0): I32 {
-    return new I32([...this.code, ...expected.code, ...value.code, ATOMIC, 0x48, 2, ...unsigned(offset)]);
+    return new I32([this.code, expected.code, value.code, ATOMIC, 0x48, 2, unsigned(offset)]);
   }
   /** Sleeps while the word is `expected`: 0 woken, 1 it was not, 2 after `nanoseconds` (negative: no limit). */
   atomicWait(expected: I32, nanoseconds: number, offset = 0): I32 {
     const limit = [0x42, ...signed(nanoseconds)];
-    return new I32([...this.code, ...expected.code, ...limit, ATOMIC, 0x01, 2, ...unsigned(offset)]);
+    return new I32([this.code, expected.code, limit, ATOMIC, 0x01, 2, unsigned(offset)]);
   }
   /** Wakes up to `count` sleepers of the word; the result is how many. */
   atomicNotify(count: number, offset = 0): I32 {
-    return new I32([...this.code, ...I32.of(count).code, ATOMIC, 0x00, 2, ...unsigned(offset)]);
+    return new I32([this.code, I32.of(count).code, ATOMIC, 0x00, 2, unsigned(offset)]);
   }
 }
 
@@ -147,10 +145,10 @@ export class F32 {
   constructor(readonly code: Code) {}
 
   static of(value: F32 | number): F32 {
-    return typeof value === "number" ? new F32([0x43, ...float32(value)]) : value;
+    return typeof value === "number" ? new F32([0x43, float32(value)]) : value;
   }
   #with(opcode: number, other: F32 | number): F32 {
-    return new F32([...this.code, ...F32.of(other).code, opcode]);
+    return new F32([this.code, F32.of(other).code, opcode]);
   }
   add(other: F32 | number): F32 {
     return this.#with(0x92, other);
@@ -165,17 +163,17 @@ export class F32 {
     return this.#with(0x95, other);
   }
   sqrt(): F32 {
-    return new F32([...this.code, 0x91]);
+    return new F32([this.code, 0x91]);
   }
   lt(other: F32 | number): I32 {
-    return new I32([...this.code, ...F32.of(other).code, 0x5d]);
+    return new I32([this.code, F32.of(other).code, 0x5d]);
   }
   /** `this` where `condition` is not 0, else `other`. Both are computed. */
   where(condition: I32, other: F32 | number): F32 {
-    return new F32([...this.code, ...F32.of(other).code, ...condition.code, 0x1b]);
+    return new F32([this.code, F32.of(other).code, condition.code, 0x1b]);
   }
   splat(): F32x4 {
-    return new F32x4([...this.code, ...simd(19)]);
+    return new F32x4([this.code, simd(19)]);
   }
 }
 
@@ -194,10 +192,10 @@ export class F32x4 {
     return new F32x4(simd(12, ...lane, ...lane, ...lane, ...lane));
   }
   #with(opcode: number, other: F32x4 | number): F32x4 {
-    return new F32x4([...this.code, ...F32x4.of(other).code, ...simd(opcode)]);
+    return new F32x4([this.code, F32x4.of(other).code, simd(opcode)]);
   }
   #then(opcode: number): F32x4 {
-    return new F32x4([...this.code, ...simd(opcode)]);
+    return new F32x4([this.code, simd(opcode)]);
   }
   add(other: F32x4 | number): F32x4 {
     return this.#with(228, other);
@@ -257,7 +255,7 @@ export class F32x4 {
   }
   /** `this` where the mask is set, else `other`. */
   where(mask: F32x4, other: F32x4 | number): F32x4 {
-    return new F32x4([...this.code, ...F32x4.of(other).code, ...mask.code, ...simd(82)]);
+    return new F32x4([this.code, F32x4.of(other).code, mask.code, simd(82)]);
   }
   /** Lanes compared as integers. */
   equalInteger(other: F32x4): F32x4 {
@@ -269,11 +267,11 @@ export class F32x4 {
   }
   /** Lanes shifted left as integers. */
   shiftLeft(bits: number): F32x4 {
-    return new F32x4([...this.code, ...I32.of(bits).code, ...simd(171)]);
+    return new F32x4([this.code, I32.of(bits).code, simd(171)]);
   }
   /** Lanes shifted right as unsigned integers. */
   shiftRight(bits: number): F32x4 {
-    return new F32x4([...this.code, ...I32.of(bits).code, ...simd(173)]);
+    return new F32x4([this.code, I32.of(bits).code, simd(173)]);
   }
   /** Lanes that hold integers, as floats. */
   fromInteger(): F32x4 {
@@ -281,18 +279,18 @@ export class F32x4 {
   }
   /** Whether any bit is set. */
   any(): I32 {
-    return new I32([...this.code, ...simd(83)]);
+    return new I32([this.code, simd(83)]);
   }
   lane(index: number): F32 {
-    return new F32([...this.code, ...simd(31, index)]);
+    return new F32([this.code, simd(31, index)]);
   }
   /** Lanes picked from this (0 to 3) and `other` (4 to 7). */
   shuffle(other: F32x4, lanes: readonly [number, number, number, number]): F32x4 {
     const bytes = lanes.flatMap((lane) => [lane * 4, lane * 4 + 1, lane * 4 + 2, lane * 4 + 3]);
-    return new F32x4([...this.code, ...other.code, ...simd(13, ...bytes)]);
+    return new F32x4([this.code, other.code, simd(13, bytes)]);
   }
   /** `this · factor + addend`, one rounding where the machine fuses them. For relaxed modules only. */
   relaxedMadd(factor: F32x4, addend: F32x4): F32x4 {
-    return new F32x4([...this.code, ...factor.code, ...addend.code, ...simd(0x105)]);
+    return new F32x4([this.code, factor.code, addend.code, simd(0x105)]);
   }
 }
