@@ -65,22 +65,34 @@ export function lengthOf(code: Code): number {
   return length;
 }
 
+/** Where bytes are gathered: grown as needed, kept for the next time. */
+let gathered = new Uint8Array(1 << 14);
+
 /** All bytes in a row. */
 export function flatten(code: Code): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(lengthOf(code));
-  write(bytes, 0, code);
-  return bytes;
+  const end = gather(0, code); // which may replace the array
+  return gathered.slice(0, end);
 }
 
 /** Writes the bytes from `at` on; the result is where they end. */
-function write(bytes: Uint8Array, at: number, code: Code): number {
+function gather(at: number, code: Code): number {
   for (let i = 0; i < code.length; i++) {
     const part = code[i];
-    if (typeof part === "number") bytes[at++] = part;
-    else if (part instanceof Uint8Array) {
-      bytes.set(part, at);
+    if (typeof part === "number") {
+      if (at === gathered.length) makeRoom(at + 1);
+      gathered[at++] = part;
+    } else if (part instanceof Uint8Array) {
+      makeRoom(at + part.length);
+      gathered.set(part, at);
       at += part.length;
-    } else at = write(bytes, at, part);
+    } else at = gather(at, part);
   }
   return at;
+}
+
+function makeRoom(length: number): void {
+  if (length <= gathered.length) return;
+  const more = new Uint8Array(Math.max(length, 2 * gathered.length));
+  more.set(gathered);
+  gathered = more;
 }
