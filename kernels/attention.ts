@@ -16,31 +16,51 @@ import sumBackwardWgsl from "./attention_sum_backward.wgsl" with { type: "text" 
 
 const WORKGROUP = 64;
 
+/** Values of the parameter `squash`: what is applied to att1 + att2 before the scores. */
+export const SQUASHES = { relu: 0, tanh: 1 } as const;
+
+/** By number; NaN goes through. */
+const SQUASH: readonly ((u: number) => number)[] = [(u) => u <= 0 ? 0 : u, Math.tanh];
+/** Their gradients, from u. */
+const SLOPE: readonly ((u: number) => number)[] = [(u) => Number(u > 0), (u) => 1 - Math.tanh(u) ** 2];
+/** What the engine's loops of each are called behind their name. */
+const SUFFIX = ["", "_tanh"] as const;
+
 /** Scores [N, P] of the positions; see `attention_scores.wgsl`. */
 export const attentionScoresKernel = defineKernel({
   name: "attention_scores",
   wgsl: scoresWgsl,
   inputs: ["att1", "att2", "full", "full_bias"],
   outputs: ["scores"],
-  params: { N: "u32", P: "u32", A: "u32", beams: "u32", att2_offset: "u32", scores_offset: "u32" },
+  params: {
+    N: "u32",
+    P: "u32",
+    A: "u32",
+    beams: "u32",
+    att2_offset: "u32",
+    scores_offset: "u32",
+    squash: "u32",
+  },
   constants: { WORKGROUP },
   workgroups: ({ N, P }) => linearGrid(N * P, WORKGROUP),
-  cpu({ att1, att2, full, full_bias, scores }, { N, P, A, beams, att2_offset, scores_offset }) {
+  cpu({ att1, att2, full, full_bias, scores }, { N, P, A, beams, att2_offset, scores_offset, squash }) {
+    const f = SQUASH[squash];
     for (let n = 0; n < N; n++) {
       const image = Math.floor(n / beams);
       for (let p = 0; p < P; p++) {
         let sum = full_bias[0];
         for (let a = 0; a < A; a++) {
-          const u = att1[(image * P + p) * A + a] + att2[att2_offset + n * A + a];
-          if (!(u <= 0)) sum += full[a] * u; // a NaN goes through
+          sum += full[a] * f(att1[(image * P + p) * A + a] + att2[att2_offset + n * A + a]);
         }
         scores[scores_offset + n * P + p] = sum;
       }
     }
   },
-  fast({ att1, att2, full, full_bias, scores }, { N, P, A, beams, att2_offset, scores_offset }, engine) {
+  fast({ att1, att2, full, full_bias, scores }, params, engine) {
+    const { N, P, A, beams, att2_offset, scores_offset, squash } = params;
     const inputs = [address(att1), address(att2, att2_offset), address(full), address(full_bias)];
-    engine.loop("attention_scores", N, [...inputs, address(scores, scores_offset), P, A, beams]);
+    const name = `attention_scores${SUFFIX[squash]}`;
+    engine.loop(name, N, [...inputs, address(scores, scores_offset), P, A, beams]);
   },
 });
 
@@ -128,10 +148,11 @@ export const attentionScoresBackwardKernel = defineKernel({
   wgsl: scoresBackwardWgsl,
   inputs: ["alpha", "att1", "att2", "full", "d_alpha"],
   outputs: ["d_att2"],
-  params: { B: "u32", P: "u32", A: "u32", alpha_offset: "u32", att2_offset: "u32" },
+  params: { B: "u32", P: "u32", A: "u32", alpha_offset: "u32", att2_offset: "u32", squash: "u32" },
   constants: { WORKGROUP },
   workgroups: ({ B, A }) => linearGrid(B * A, WORKGROUP),
-  cpu({ alpha, att1, att2, full, d_alpha, d_att2 }, { B, P, A, alpha_offset, att2_offset }) {
+  cpu({ alpha, att1, att2, full, d_alpha, d_att2 }, { B, P, A, alpha_offset, att2_offset, squash }) {
+    const slope = SLOPE[squash];
     for (let b = 0; b < B; b++) {
       const row = alpha_offset + b * P;
       const state = att2_offset + b * A;
@@ -142,15 +163,16 @@ export const attentionScoresBackwardKernel = defineKernel({
         const dScore = alpha[row + p] * (d_alpha[row + p] - inner);
         const position = (b * P + p) * A;
         for (let a = 0; a < A; a++) {
-          if (att1[position + a] + att2[state + a] > 0) d_att2[state + a] += full[a] * dScore;
+          d_att2[state + a] += full[a] * dScore * slope(att1[position + a] + att2[state + a]);
         }
       }
     }
   },
-  fast({ alpha, att1, att2, full, d_alpha, d_att2 }, { B, P, A, alpha_offset, att2_offset }, engine) {
+  fast({ alpha, att1, att2, full, d_alpha, d_att2 }, params, engine) {
+    const { B, P, A, alpha_offset, att2_offset, squash } = params;
     const inputs = [address(alpha, alpha_offset), address(att1), address(att2, att2_offset), address(full)];
     const gradients = [address(d_alpha, alpha_offset), address(d_att2, att2_offset)];
-    engine.loop("attention_scores_backward", B, [...inputs, ...gradients, P, A]);
+    engine.loop(`attention_scores_backward${SUFFIX[squash]}`, B, [...inputs, ...gradients, P, A]);
   },
 });
 
@@ -160,10 +182,11 @@ export const attentionSumBackwardKernel = defineKernel({
   wgsl: sumBackwardWgsl,
   inputs: ["att1", "att2", "full", "d_score"],
   outputs: ["d_att1", "full_part"],
-  params: { T: "u32", B: "u32", P: "u32", A: "u32" },
+  params: { T: "u32", B: "u32", P: "u32", A: "u32", squash: "u32" },
   constants: { WORKGROUP },
   workgroups: ({ B, P, A }) => linearGrid(B * P * A, WORKGROUP),
-  cpu({ att1, att2, full, d_score, d_att1, full_part }, { T, B, P, A }) {
+  cpu({ att1, att2, full, d_score, d_att1, full_part }, { T, B, P, A, squash }) {
+    const [f, slope] = [SQUASH[squash], SLOPE[squash]];
     for (let position = 0; position < B * P; position++) {
       const b = Math.floor(position / P);
       for (let a = 0; a < A; a++) {
@@ -175,16 +198,14 @@ export const attentionSumBackwardKernel = defineKernel({
         const state = (t * B + b) * A;
         for (let a = 0; a < A; a++) {
           const u = att1[position * A + a] + att2[state + a];
-          if (u > 0) {
-            d_att1[position * A + a] += full[a] * d;
-            full_part[position * A + a] += d * u;
-          }
+          d_att1[position * A + a] += full[a] * d * slope(u);
+          full_part[position * A + a] += d * f(u);
         }
       }
     }
   },
-  fast({ att1, att2, full, d_score, d_att1, full_part }, { T, B, P, A }, engine) {
+  fast({ att1, att2, full, d_score, d_att1, full_part }, { T, B, P, A, squash }, engine) {
     const addresses = [att1, att2, full, d_score, d_att1, full_part].map((array) => address(array));
-    engine.loop("attention_sum_backward", B * P, [...addresses, T, B, P, A]);
+    engine.loop(`attention_sum_backward${SUFFIX[squash]}`, B * P, [...addresses, T, B, P, A]);
   },
 });

@@ -1,4 +1,4 @@
-// attention_scores: score[n, p] = full . relu(att1[image of n, p] + att2[n]) + full_bias.
+// attention_scores: score[n, p] = full . squash(att1[image of n, p] + att2[n]) + full_bias.
 //
 // att1:        [B, P, A], the features' half, the same at every step
 // att2:        [N, A] at att2_offset, the state's half; N = B * beams, rows of one image follow each other
@@ -7,7 +7,7 @@
 // scores:      [N, P] at scores_offset
 //
 // One invocation owns one score.
-// Reference: cpu() in attention.ts. Source: Bahdanau et al. (2015), with ReLU for tanh.
+// squash is ReLU or tanh. Reference: cpu() in attention.ts. Source: Bahdanau et al. (2015), who have tanh.
 
 override WORKGROUP: u32 = 64;
 
@@ -18,6 +18,7 @@ struct Params {
   beams: u32,
   att2_offset: u32,
   scores_offset: u32,
+  squash: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -26,6 +27,11 @@ struct Params {
 @group(0) @binding(3) var<storage, read> full: array<f32>;
 @group(0) @binding(4) var<storage, read> full_bias: array<f32>;
 @group(0) @binding(5) var<storage, read_write> scores: array<f32>;
+
+const TANH = 1u; // of params.squash; 0 is ReLU
+
+// Some drivers compute tanh through exp(2x), which overflows; from 15 on it is 1 in f32.
+fn safe_tanh(x: f32) -> f32 { return tanh(clamp(x, -15.0, 15.0)); }
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -36,7 +42,12 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let row2 = params.att2_offset + n * params.A;
   var sum = full_bias[0];
   for (var a = 0u; a < params.A; a++) {
-    sum += full[a] * max(att1[row1 + a] + att2[row2 + a], 0.0);
+    let u = att1[row1 + a] + att2[row2 + a];
+    if (params.squash == TANH) {
+      sum += full[a] * safe_tanh(u);
+    } else {
+      sum += full[a] * max(u, 0.0);
+    }
   }
   scores[params.scores_offset + i] = sum;
 }

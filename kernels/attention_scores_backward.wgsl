@@ -1,5 +1,6 @@
 // attention_scores_backward: d_score = alpha * (d_alpha - sum(d_alpha * alpha)) and
-// d_att2[b, a] = full[a] * sum over p of d_score[b, p] * [att1[b, p, a] + att2[b, a] > 0].
+// d_att2[b, a] = full[a] * sum over p of d_score[b, p] * squash'(att1[b, p, a] + att2[b, a]),
+// squash being ReLU or tanh.
 //
 // alpha:   [B, P] at alpha_offset
 // att1:    [B, P, A]
@@ -20,6 +21,7 @@ struct Params {
   A: u32,
   alpha_offset: u32,
   att2_offset: u32,
+  squash: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -29,6 +31,11 @@ struct Params {
 @group(0) @binding(4) var<storage, read> full: array<f32>;
 @group(0) @binding(5) var<storage, read> d_alpha: array<f32>;
 @group(0) @binding(6) var<storage, read_write> d_att2: array<f32>;
+
+const TANH = 1u; // of params.squash; 0 is ReLU
+
+// Some drivers compute tanh through exp(2x), which overflows; from 15 on it is 1 in f32.
+fn safe_tanh(x: f32) -> f32 { return tanh(clamp(x, -15.0, 15.0)); }
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -45,7 +52,13 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   var sum = 0.0;
   for (var p = 0u; p < params.P; p++) {
     let d_score = alpha[row + p] * (d_alpha[row + p] - inner);
-    sum += select(0.0, d_score, att1[(b * params.P + p) * params.A + a] + state > 0.0);
+    let u = att1[(b * params.P + p) * params.A + a] + state;
+    if (params.squash == TANH) {
+      let y = safe_tanh(u);
+      sum += d_score * (1.0 - y * y);
+    } else {
+      sum += select(0.0, d_score, u > 0.0);
+    }
   }
   d_att2[params.att2_offset + i] = full[a] * sum;
 }

@@ -1,8 +1,9 @@
-// attention_sum_backward: gradients of att1 and full, for all steps at once; the ReLU is computed again.
+// attention_sum_backward: gradients of att1 and full, for all steps at once; squash (ReLU or tanh) is
+// computed again.
 //
 // u = att1[b, p, a] + att2[t, b, a]
-// d_att1[b, p, a]   = full[a] * sum over t of d_score[t, b, p] * [u > 0]
-// full_part[b, p, a] = sum over t of d_score[t, b, p] * max(u, 0); its sum over b and p is d_full
+// d_att1[b, p, a]   = full[a] * sum over t of d_score[t, b, p] * squash'(u)
+// full_part[b, p, a] = sum over t of d_score[t, b, p] * squash(u); its sum over b and p is d_full
 //
 // att1:      [B, P, A]
 // att2:      [T, B, A]
@@ -21,6 +22,7 @@ struct Params {
   B: u32,
   P: u32,
   A: u32,
+  squash: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -30,6 +32,11 @@ struct Params {
 @group(0) @binding(4) var<storage, read> d_score: array<f32>;
 @group(0) @binding(5) var<storage, read_write> d_att1: array<f32>;
 @group(0) @binding(6) var<storage, read_write> full_part: array<f32>;
+
+const TANH = 1u; // of params.squash; 0 is ReLU
+
+// Some drivers compute tanh through exp(2x), which overflows; from 15 on it is 1 in f32.
+fn safe_tanh(x: f32) -> f32 { return tanh(clamp(x, -15.0, 15.0)); }
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -44,7 +51,11 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   for (var t = 0u; t < params.T; t++) {
     let u = mine + att2[(t * params.B + b) * params.A + a];
     let d = d_score[t * params.B * params.P + position];
-    if (u > 0.0) {
+    if (params.squash == TANH) {
+      let y = safe_tanh(u);
+      masked += d * (1.0 - y * y);
+      weighted += d * y;
+    } else if (u > 0.0) {
       masked += d;
       weighted += d * u;
     }

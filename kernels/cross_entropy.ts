@@ -15,10 +15,10 @@ export const crossEntropyKernel = defineKernel({
   wgsl,
   inputs: ["logits", "targets"],
   outputs: ["row_loss", "log_sum_exp"],
-  params: { N: "u32", V: "u32", ignored: "u32" },
+  params: { N: "u32", V: "u32", ignored: "u32", smoothing: "f32" },
   constants: { WORKGROUP },
   workgroups: ({ N }) => linearGrid(N, WORKGROUP),
-  cpu({ logits, targets, row_loss, log_sum_exp }, { N, V, ignored }) {
+  cpu({ logits, targets, row_loss, log_sum_exp }, { N, V, ignored, smoothing }) {
     for (let n = 0; n < N; n++) {
       let largest = -Infinity;
       for (let v = 0; v < V; v++) largest = Math.max(largest, logits[n * V + v]);
@@ -26,16 +26,23 @@ export const crossEntropyKernel = defineKernel({
       for (let v = 0; v < V; v++) sum += Math.exp(logits[n * V + v] - largest);
       log_sum_exp[n] = largest + Math.log(sum);
       const goal = targets[n];
-      row_loss[n] = goal === ignored ? 0 : Math.log(sum) - (logits[n * V + goal] - largest);
+      let mean = 0; // of the logits less the largest
+      for (let v = 0; v < V; v++) mean += (logits[n * V + v] - largest) / V;
+      const target = logits[n * V + goal] - largest;
+      row_loss[N + n] = goal === ignored ? 0 : Math.log(sum) - target;
+      row_loss[n] = goal === ignored ? 0 : Math.log(sum) - (1 - smoothing) * target - smoothing * mean;
     }
   },
-  fast({ logits, targets, row_loss, log_sum_exp }, { N, V, ignored }, engine) {
-    const addresses = [logits, targets, row_loss, log_sum_exp].map((array) => address(array));
-    engine.loop("cross_entropy", N, [...addresses, V, ignored]);
+  fast({ logits, targets, row_loss, log_sum_exp }, { N, V, ignored, smoothing }, engine) {
+    const addresses = [logits, targets, row_loss].map((array) => address(array));
+    const entropies = address(row_loss, N);
+    const smooth = Number(smoothing > 0);
+    const numbers = [V, ignored, smooth, smoothing, smoothing / V];
+    engine.loop("cross_entropy", N, [...addresses, entropies, address(log_sum_exp), ...numbers]);
   },
 });
 
-/** Mean over the rows that count, and 1 / their number; see `cross_entropy_mean.wgsl`. */
+/** Means over the rows that count, and 1 / their number; see `cross_entropy_mean.wgsl`. */
 export const crossEntropyMeanKernel = defineKernel({
   name: "cross_entropy_mean",
   wgsl: meanWgsl,
@@ -45,13 +52,16 @@ export const crossEntropyMeanKernel = defineKernel({
   workgroups: () => [1, 1, 1],
   cpu({ row_loss, targets, loss }, { N, ignored }) {
     let total = 0;
+    let entropy = 0;
     let count = 0;
     for (let n = 0; n < N; n++) {
       total += row_loss[n];
+      entropy += row_loss[N + n];
       if (targets[n] !== ignored) count++;
     }
     loss[0] = total / count;
     loss[1] = 1 / count;
+    loss[2] = entropy / count;
   },
 });
 
@@ -61,21 +71,23 @@ export const crossEntropyBackwardKernel = defineKernel({
   wgsl: backwardWgsl,
   inputs: ["logits", "targets", "log_sum_exp", "loss", "d_loss"],
   outputs: ["d_logits"],
-  params: { N: "u32", V: "u32", ignored: "u32" },
+  params: { N: "u32", V: "u32", ignored: "u32", smoothing: "f32" },
   constants: { WORKGROUP },
   workgroups: ({ N, V }) => linearGrid(N * V, WORKGROUP),
-  cpu({ logits, targets, log_sum_exp, loss, d_loss, d_logits }, { N, V, ignored }) {
+  cpu({ logits, targets, log_sum_exp, loss, d_loss, d_logits }, { N, V, ignored, smoothing }) {
     for (let n = 0; n < N; n++) {
       const goal = targets[n];
       const scale = goal === ignored ? 0 : loss[1] * d_loss[0];
       for (let v = n * V; v < (n + 1) * V; v++) {
-        d_logits[v] = scale === 0 ? 0 : Math.exp(logits[v] - log_sum_exp[n]) * scale;
+        d_logits[v] = scale === 0 ? 0 : (Math.exp(logits[v] - log_sum_exp[n]) - smoothing / V) * scale;
       }
-      if (scale !== 0) d_logits[n * V + goal] -= scale;
+      if (scale !== 0) d_logits[n * V + goal] -= (1 - smoothing) * scale;
     }
   },
-  fast({ logits, targets, log_sum_exp, loss, d_loss, d_logits }, { N, V, ignored }, engine) {
+  fast({ logits, targets, log_sum_exp, loss, d_loss, d_logits }, { N, V, ignored, smoothing }, engine) {
     const addresses = [logits, targets, log_sum_exp, d_logits].map((array) => address(array));
-    engine.loop("cross_entropy_backward", N, [...addresses, V, ignored, loss[1] * d_loss[0]]);
+    const factor = loss[1] * d_loss[0];
+    const numbers = [V, ignored, factor, (1 - smoothing) * factor, factor * smoothing / V];
+    engine.loop("cross_entropy_backward", N, [...addresses, ...numbers]);
   },
 });

@@ -1,12 +1,13 @@
-// cross_entropy: row_loss[n] = log sum exp(logits[n]) - logits[n, target[n]], 0 where target[n] is the ignored id.
+// cross_entropy: row_loss[n] = log sum exp(logits[n]) - (1 - smoothing) logits[n, target[n]] - smoothing mean(logits[n]),
+// and row_loss[N + n] the same without smoothing; 0 where target[n] is the ignored id.
 //
 // logits:          [N, V]
 // targets:         [N], ids
-// row_loss:        [N]
+// row_loss:        [2, N]: what is minimised, then the cross entropy itself
 // log_sum_exp:     [N], kept for the gradient
 //
 // One invocation owns one row.
-// Reference: cpu() in cross_entropy.ts. The row's maximum is subtracted first: logits of ±1e4 are fine.
+// Reference: cpu() in cross_entropy.ts; smoothing as PyTorch's label_smoothing (Szegedy et al., 2016). The row's maximum is subtracted first: logits of ±1e4 are fine.
 
 override WORKGROUP: u32 = 64;
 
@@ -14,6 +15,7 @@ struct Params {
   N: u32,
   V: u32,
   ignored: u32,
+  smoothing: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -32,11 +34,18 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     largest = max(largest, logits[first + v]);
   }
   var sum = 0.0;
+  var total = 0.0;
   for (var v = 0u; v < params.V; v++) {
-    sum += exp(logits[first + v] - largest);
+    let shifted = logits[first + v] - largest;
+    sum += exp(shifted);
+    total += shifted;
   }
   let log_sum = log(sum);
   let goal = targets[n];
   log_sum_exp[n] = largest + log_sum;
-  row_loss[n] = select(log_sum - (logits[first + goal] - largest), 0.0, goal == params.ignored);
+  let goal_logit = logits[first + goal] - largest;
+  let entropy = log_sum - goal_logit;
+  let smoothed = entropy + params.smoothing * (goal_logit - total / f32(params.V));
+  row_loss[n] = select(smoothed, 0.0, goal == params.ignored);
+  row_loss[params.N + n] = select(entropy, 0.0, goal == params.ignored);
 }

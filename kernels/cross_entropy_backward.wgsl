@@ -1,10 +1,10 @@
-// cross_entropy_backward: d_logits[n, v] = (softmax(logits[n])[v] - [v == target[n]]) * d_loss / count,
-// 0 in rows whose target is ignored.
+// cross_entropy_backward: d_logits[n, v] = (softmax(logits[n])[v] - (1 - smoothing) [v == target[n]] - smoothing / V)
+// * d_loss / count, 0 in rows whose target is ignored.
 //
 // logits, d_logits: [N, V]
 // targets:          [N]
 // log_sum_exp:      [N], from the forward
-// loss:             [2]: the mean loss and 1 / count
+// loss:             [3]: the mean loss, 1 / count, and the mean cross entropy
 // d_loss:           [1]
 //
 // One invocation owns one element of d_logits.
@@ -16,6 +16,7 @@ struct Params {
   N: u32,
   V: u32,
   ignored: u32,
+  smoothing: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -34,6 +35,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let v = i % params.V;
   let goal = targets[n];
   let probability = exp(logits[i] - log_sum_exp[n]);
-  let gradient = (probability - select(0.0, 1.0, v == goal)) * loss[1] * d_loss[0];
+  let wanted = select(0.0, 1.0 - params.smoothing, v == goal) + params.smoothing / f32(params.V);
+  let gradient = (probability - wanted) * loss[1] * d_loss[0];
   d_logits[i] = select(gradient, 0.0, goal == params.ignored);
 }

@@ -12,6 +12,7 @@ import {
 } from "./attention.ts";
 import { attentionCoverageBackwardKernel, attentionCoverageKernel } from "./attention_coverage.ts";
 import { beamCandidatesKernel, beamSelectKernel } from "./beam.ts";
+import { sampledInputsKernel } from "./sampled_inputs.ts";
 import { sampleKernel } from "./sample.ts";
 import { crossEntropyBackwardKernel, crossEntropyKernel, crossEntropyMeanKernel } from "./cross_entropy.ts";
 import { weightedCrossEntropyBackwardKernel, weightedCrossEntropyKernel } from "./weighted_cross_entropy.ts";
@@ -58,6 +59,7 @@ export const KERNELS: readonly Kernel[] = [
   attentionCoverageKernel,
   beamCandidatesKernel,
   beamSelectKernel,
+  sampledInputsKernel,
   sampleKernel,
   crossEntropyBackwardKernel,
   crossEntropyKernel,

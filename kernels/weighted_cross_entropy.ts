@@ -52,7 +52,8 @@ export const weightedCrossEntropyBackwardKernel = defineKernel({
     const [x, goal, lse, dX] = [logits, targets, log_sum_exp, d_logits].map((array) => address(array));
     for (let n = 0; n < N; n++) { // the loop has one factor for all its rows
       const row = [x + 4 * n * V, goal + 4 * n, lse + 4 * n, dX + 4 * n * V];
-      engine.loop("cross_entropy_backward", 1, [...row, V, ignored, weights[n] * loss[1] * d_loss[0]]);
+      const factor = weights[n] * loss[1] * d_loss[0];
+      engine.loop("cross_entropy_backward", 1, [...row, V, ignored, factor, factor, 0]);
     }
   },
 });

@@ -57,6 +57,8 @@ describe("softmax() and crossEntropy()", () => {
     await checkOp((x) => logSoftmax(x, { axis: 0 }), [[4, 1]]);
     await checkOp((x) => crossEntropy(x, ids(x, targets)), [[4, 5]], { ranges: [[-3, 3]] });
     await checkOp((x) => crossEntropy(x, ids(x, targets), { ignored: 4 }), [[2, 2, 67]]);
+    const smoothed = { ranges: [[-3, 3]] } as const;
+    await checkOp((x) => crossEntropy(x, ids(x, targets), { smoothing: 0.2 }), [[4, 5]], smoothed);
   });
 
   it("explain targets that do not fit", () => {
@@ -97,14 +99,22 @@ describe("recurrent ops", () => {
     };
     await checkOp(step, [[3, 10, 7], [3, 10, 5], [3, 5], [1, 5], [1]]);
     await checkOp(step, [[2, 1, 5], [2, 1, 3], [2, 3], [1, 3], [1]]);
+    const withTanh: Op = (features, att1, att2, weight, bias) => {
+      const halves = { att1, att2 };
+      const { context, alpha } = attention(features, halves, { weight, bias }, { squash: "tanh" });
+      return together(context, alpha);
+    };
+    await checkOp(withTanh, [[3, 10, 7], [3, 10, 5], [3, 5], [1, 5], [1]]);
     const coverage: Op = (alphas) => attentionCoverage(alphas, ids(alphas, [4, 5, 6, 0, 7, 0], [3, 2]));
     await checkOp(coverage, [[3, 2, 5]]);
   });
 
   const [T, B, P, D, A, E, H] = [3, 2, 5, 4, 6, 3, 5];
   const layers = [...lstm(E + D, H), [A, H], [A], [1, A], [1], [D, H], [D]];
-  const sequence: Op = (embedded, features, att1, h, c, wIh, wHh, bIh, bHh, sw, sb, fw, fb, gw, gb) => {
-    const { hidden, alphas, cell } = attendSequence(embedded, {
+  const over = (squash: "relu" | "tanh"): Op => (embedded, features, att1, h, c, ...weights) => {
+    const [wIh, wHh, bIh, bHh, sw, sb, fw, fb, gw, gb] = weights;
+    const { hidden, alphas, context, cell } = attendSequence(embedded, {
+      squash,
       memory: { features, att1 },
       state: { h, c },
       weights: {
@@ -114,11 +124,14 @@ describe("recurrent ops", () => {
         gate: { weight: gw, bias: gb },
       },
     });
-    return together(hidden, alphas, cell);
+    return squash === "tanh" ? together(hidden, alphas, cell, context) : together(hidden, alphas, cell);
   };
+  const sequence = over("relu");
 
   it("attend over a whole sequence", async () => {
-    await checkOp(sequence, [[T, B, E], [B, P, D], [B, P, A], [B, H], [B, H], ...layers]);
+    const shapes = [[T, B, E], [B, P, D], [B, P, A], [B, H], [B, H], ...layers];
+    await checkOp(sequence, shapes);
+    await checkOp(over("tanh"), shapes); // with the context as an output that is used
   });
 
   it("attend with several beams an image as with the image repeated", async () => {

@@ -140,37 +140,45 @@ for (const relaxed of [true, false]) {
           bench.random(A),
           bench.random(1),
         ];
-        const [scores, wantScores] = [bench.array(N * P), new Float32Array(N * P)];
-        attentionScoresKernel.cpu({ att1, att2, full, full_bias: bias, scores: wantScores }, {
-          ...{ N, P, A, beams, att2_offset: 0, scores_offset: 0 },
-        });
-        bench.compare({
-          name: "attention_scores",
-          count: N,
-          args: [att1, att2, full, bias, scores, P, A, beams],
-        }, {
-          scores: [scores, wantScores],
-        }, 1e-5);
-        const [alpha, dAlpha] = [bench.random(B * P), bench.random(B * P)];
-        const [dAtt2, wantDAtt2] = [bench.array(B * A), new Float32Array(B * A)];
-        attentionScoresBackwardKernel.cpu({ alpha, att1, att2, full, d_alpha: dAlpha, d_att2: wantDAtt2 }, {
-          ...{ B, P, A, alpha_offset: 0, att2_offset: 0 },
-        });
-        const args = [alpha, att1, att2, full, dAlpha, dAtt2, P, A];
-        bench.compare(
-          { name: "attention_scores_backward", count: B, args },
-          { dAtt2: [dAtt2, wantDAtt2] },
-          1e-5,
-        );
-        const dScore = bench.random(T * B * P);
-        const [dAtt1, part] = bench.arrays(2, B * P * A);
-        const want = { d_att1: dAtt1.slice(), full_part: part.slice() };
-        attentionSumBackwardKernel.cpu({ att1, att2, full, d_score: dScore, ...want }, { T, B, P, A });
-        bench.compare({
-          name: "attention_sum_backward",
-          count: B * P,
-          args: [att1, att2, full, dScore, dAtt1, part, T, B, P, A],
-        }, { dAtt1: [dAtt1, want.d_att1], fullPart: [part, want.full_part] });
+        for (const [squash, suffix] of ["", "_tanh"].entries()) {
+          const [scores, wantScores] = [bench.array(N * P), new Float32Array(N * P)];
+          attentionScoresKernel.cpu({ att1, att2, full, full_bias: bias, scores: wantScores }, {
+            ...{ N, P, A, beams, att2_offset: 0, scores_offset: 0, squash },
+          });
+          bench.compare({
+            name: `attention_scores${suffix}`,
+            count: N,
+            args: [att1, att2, full, bias, scores, P, A, beams],
+          }, {
+            scores: [scores, wantScores],
+          }, 1e-5);
+          const [alpha, dAlpha] = [bench.random(B * P), bench.random(B * P)];
+          const [dAtt2, wantDAtt2] = [bench.array(B * A), new Float32Array(B * A)];
+          attentionScoresBackwardKernel.cpu({ alpha, att1, att2, full, d_alpha: dAlpha, d_att2: wantDAtt2 }, {
+            ...{ B, P, A, alpha_offset: 0, att2_offset: 0, squash },
+          });
+          const args = [alpha, att1, att2, full, dAlpha, dAtt2, P, A];
+          bench.compare(
+            { name: `attention_scores_backward${suffix}`, count: B, args },
+            { dAtt2: [dAtt2, wantDAtt2] },
+            1e-5,
+          );
+          const dScore = bench.random(T * B * P);
+          const [dAtt1, part] = bench.arrays(2, B * P * A);
+          const want = { d_att1: dAtt1.slice(), full_part: part.slice() };
+          attentionSumBackwardKernel.cpu({ att1, att2, full, d_score: dScore, ...want }, {
+            T,
+            B,
+            P,
+            A,
+            squash,
+          });
+          bench.compare({
+            name: `attention_sum_backward${suffix}`,
+            count: B * P,
+            args: [att1, att2, full, dScore, dAtt1, part, T, B, P, A],
+          }, { dAtt1: [dAtt1, want.d_att1], fullPart: [part, want.full_part] });
+        }
         bench.reset();
       }
     });

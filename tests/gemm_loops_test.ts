@@ -176,24 +176,30 @@ for (const relaxed of [true, false]) {
       const logits = bench.random(N * V, 5);
       const targets = bench.integers(N);
       for (let n = 0; n < N; n++) targets[n] = n % 4 === 3 ? ignored : (n * 77) % V;
-      const [rowLoss, lse, dLogits] = [bench.array(N), bench.array(N), bench.array(N * V)];
-      const want = { row_loss: new Float32Array(N), log_sum_exp: new Float32Array(N) };
-      crossEntropyKernel.cpu({ logits, targets, ...want }, { N, V, ignored });
-      bench.compare({ name: "cross_entropy", count: N, args: [logits, targets, rowLoss, lse, V, ignored] }, {
-        rowLoss: [rowLoss, want.row_loss],
-        logSumExp: [lse, want.log_sum_exp],
-      });
-      const [broken, ids, ...results] = [bench.random(7), bench.integers(1), ...bench.arrays(2, 1)];
+      for (const smoothing of [0, 0.1]) {
+        const [rowLoss, lse, dLogits] = [bench.array(2 * N), bench.array(N), bench.array(N * V)];
+        const want = { row_loss: new Float32Array(2 * N), log_sum_exp: new Float32Array(N) };
+        crossEntropyKernel.cpu({ logits, targets, ...want }, { N, V, ignored, smoothing });
+        const entropies = rowLoss.subarray(N);
+        const losses = [logits, targets, rowLoss, entropies, lse, V, ignored, Number(smoothing > 0)];
+        const numbers = [smoothing, smoothing / V];
+        bench.compare({ name: "cross_entropy", count: N, args: [...losses, ...numbers] }, {
+          rowLoss: [rowLoss, want.row_loss],
+          logSumExp: [lse, want.log_sum_exp],
+        });
+        const wantD = new Float32Array(N * V);
+        const [loss, dLoss] = [new Float32Array([0, 0.1, 0]), new Float32Array([3])];
+        const inputs = { logits, targets, log_sum_exp: lse, loss, d_loss: dLoss };
+        crossEntropyBackwardKernel.cpu({ ...inputs, d_logits: wantD }, { N, V, ignored, smoothing });
+        const factors = [0.1 * 3, 0.1 * 3 * (1 - smoothing), 0.1 * 3 * smoothing / V];
+        const args = [logits, targets, lse, dLogits, V, ignored, ...factors];
+        bench.compare({ name: "cross_entropy_backward", count: N, args }, { dLogits: [dLogits, wantD] });
+      }
+      const [broken, ids, ...results] = [bench.random(7), bench.integers(1), ...bench.arrays(3, 1)];
       broken[5] = NaN;
       const addresses = [broken, ids, ...results].map((array) => array.byteOffset);
-      bench.engine.loop("cross_entropy", 1, [...addresses, 7, 9]);
-      assert.deepEqual(results.map(([value]) => value), [NaN, NaN]);
-      const wantD = new Float32Array(N * V);
-      const [loss, dLoss] = [new Float32Array([0, 0.1]), new Float32Array([3])];
-      const inputs = { logits, targets, log_sum_exp: lse, loss, d_loss: dLoss };
-      crossEntropyBackwardKernel.cpu({ ...inputs, d_logits: wantD }, { N, V, ignored });
-      const args = [logits, targets, lse, dLogits, V, ignored, 0.1 * 3];
-      bench.compare({ name: "cross_entropy_backward", count: N, args }, { dLogits: [dLogits, wantD] });
+      bench.engine.loop("cross_entropy", 1, [...addresses, 7, 9, 0, 0, 0]);
+      assert.deepEqual(results.map(([value]) => value), [NaN, NaN, NaN]);
     });
 
     it("explains an unknown loop and a wrong number of arguments", () => {

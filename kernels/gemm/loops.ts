@@ -20,8 +20,8 @@
  * | sum sum_squares | element | x partials | partials[chunk], chunks of `grain` |
  * | softmax | row | x y size logarithm | of each row, or its logarithm |
  * | softmax_backward | row | y dY dX size logarithm | from y |
- * | cross_entropy | row | logits targets rowLoss logSumExp size ignored | losses and log Σ e^x |
- * | cross_entropy_backward | row | logits targets logSumExp dLogits size ignored factor | (softmax - 1 at the target) factor |
+ * | cross_entropy | row | logits targets rowLoss entropy logSumExp size ignored smooth smoothing spread | losses and log Σ e^x |
+ * | cross_entropy_backward | row | logits targets logSumExp dLogits size ignored factor peak spread | softmax factor - spread - peak at the target |
  * | batch_norm | row | x mean variance weight bias y channels relu epsilon | y |
  * | batch_norm_statistics | row | x partial channels | partial [chunk, 2, C]: mean, Σ (x - mean)² |
  * | batch_norm_backward_sums | row | x y dY mean variance partial channels relu epsilon | partial [chunk, 2, C]: Σ g, Σ g x̂ |
@@ -35,6 +35,8 @@
  * | attention_scores | row | att1 att2 full bias scores positions width beams | scores [N, P]; bias is an address |
  * | attention_scores_backward | row | alpha att1 att2 full dAlpha dAtt2 positions width | dAtt2 [B, A] |
  * | attention_sum_backward | position | att1 att2 full dScore dAtt1 fullPart steps batch positions width | over all steps |
+ *
+ * The last three apply ReLU; those with `_tanh` behind their names apply tanh.
  */
 
 import { ceilDiv } from "../kernel.ts";

@@ -60,7 +60,8 @@ export function defineRecurrentLoops(loops: LoopSet): void {
       });
     },
   );
-  defineAttention(loops);
+  defineAttention(loops, RELU);
+  defineAttention(loops, TANH);
 }
 
 /** Pointers to a row's four gates. */
@@ -70,12 +71,41 @@ function gateRows(f: FunctionBuilder, gates: I32, bytes: I32): I32[] {
   return rows;
 }
 
+/** What is applied to att1 + att2. */
+interface Squash {
+  /** Of the loops' names. */
+  readonly suffix: string;
+  readonly cost: number;
+  value(f: FunctionBuilder, u: F32x4): F32x4;
+  /** A gradient of the value as one of u, and the value. */
+  backward(f: FunctionBuilder, d: F32x4, u: F32x4): { readonly d: F32x4; readonly value: F32x4 };
+}
+
+const RELU: Squash = {
+  suffix: "",
+  cost: 0.4,
+  value: (_, u) => u.max(0),
+  backward: (_, d, u) => ({ d: d.and(u.gt(0)), value: u.max(0) }),
+};
+
+const TANH: Squash = {
+  suffix: "_tanh",
+  cost: 3,
+  value: tanh,
+  backward(f, d, u) {
+    const value = f.v128(tanh(f, u));
+    return { d: d.mul(F32x4.of(1).sub(value.mul(value))), value };
+  },
+};
+
 /** att1 [images, P, A], att2 [N, A], full [A]; row n belongs to image n / beams. */
-function defineAttention(loops: LoopSet): void {
-  // scores [N, P] = bias + Σ_a full[a] relu(att1[p, a] + att2[a]); bias is an address
+function defineAttention(loops: LoopSet, squash: Squash): void {
+  const name = (loop: string) => `${loop}${squash.suffix}`;
+  const { cost } = squash;
+  // scores [N, P] = bias + Σ_a full[a] squash(att1[p, a] + att2[a]); bias is an address
   const SCORES = integers("att1", "att2", "full", "bias", "scores", "positions", "width", "beams");
   const perRow = { elements: ["positions", "width"] };
-  loops.define("attention_scores", { slots: SCORES, cost: 0.4, ...perRow }, (f, p, range) => {
+  loops.define(name("attention_scores"), { slots: SCORES, cost, ...perRow }, (f, p, range) => {
     const { att1, att2, full, bias, scores, positions, width, beams } = p;
     const bytes = f.i32(width.shl(2));
     const row = f.i32(range.first);
@@ -93,7 +123,7 @@ function defineAttention(loops: LoopSet): void {
           eachElement(f, f.i32(width), [...at, state, weight], ({ load }) => {
             const [s, w] = [load(state), load(weight)];
             for (const [index, sum] of sums.entries()) {
-              f.set(sum, f.madd(load(at[index]).add(s).max(0), w, sum));
+              f.set(sum, f.madd(squash.value(f, f.v128(load(at[index]).add(s))), w, sum));
             }
           });
           for (const [index, sum] of sums.entries()) {
@@ -108,9 +138,9 @@ function defineAttention(loops: LoopSet): void {
     });
   });
 
-  // dAtt2 [B, A] from alpha [B, P] and dAlpha, through the softmax and the ReLU
+  // dAtt2 [B, A] from alpha [B, P] and dAlpha, through the softmax and squash
   const BACKWARD = integers("alpha", "att1", "att2", "full", "dAlpha", "dAtt2", "positions", "width");
-  loops.define("attention_scores_backward", { slots: BACKWARD, cost: 0.4, ...perRow }, (f, p, range) => {
+  loops.define(name("attention_scores_backward"), { slots: BACKWARD, cost, ...perRow }, (f, p, range) => {
     const { alpha, att1, att2, full, dAlpha, dAtt2, positions, width } = p;
     const [bytes, rowBytes] = [f.i32(width.shl(2)), f.i32(positions.shl(2))];
     const rows = [
@@ -134,8 +164,8 @@ function defineAttention(loops: LoopSet): void {
         f.set(d, dAlpha);
         const left = f.i32(positions);
         f.while(left, () => {
-          const share = weight.loadSplat().mul(d.loadSplat().sub(mean));
-          f.set(sum, sum.add(share.and(load(at).add(shift).gt(0))));
+          const share = f.v128(weight.loadSplat().mul(d.loadSplat().sub(mean)));
+          f.set(sum, sum.add(squash.backward(f, share, f.v128(load(at).add(shift))).d));
           f.step(at, bytes);
           f.step(weight, 4);
           f.step(d, 4);
@@ -161,8 +191,8 @@ function defineAttention(loops: LoopSet): void {
       "width",
     ] as const,
   );
-  const cost = { cost: 0.4, elements: ["steps", "width"] };
-  loops.define("attention_sum_backward", { slots: SUMS, ...cost }, (f, p, range) => {
+  const perPosition = { elements: ["steps", "width"] };
+  loops.define(name("attention_sum_backward"), { slots: SUMS, cost, ...perPosition }, (f, p, range) => {
     const { att1, att2, full, dScore, dAtt1, fullPart, steps, batch, positions, width } = p;
     const bytes = f.i32(width.shl(2));
     const stepBytes = f.i32(batch.mul(bytes)); // of att2
@@ -179,9 +209,10 @@ function defineAttention(loops: LoopSet): void {
         const left = f.i32(steps);
         f.while(left, () => {
           const u = f.v128(own.add(load(stateAt)));
-          const passed = f.v128(d.loadSplat().and(u.gt(0)));
+          const score = f.v128(d.loadSplat());
+          const { d: passed, value } = squash.backward(f, score, u);
           f.set(sum, sum.add(passed));
-          f.set(product, f.madd(passed, u, product));
+          f.set(product, f.madd(score, value, product));
           f.step(stateAt, stepBytes);
           f.step(d, scoreBytes);
           f.step(left, -1);

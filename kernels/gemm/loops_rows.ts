@@ -41,35 +41,51 @@ export function sumOfPowers(f: FunctionBuilder, x: I32, size: I32, top: F32x4, y
 export function defineRowLoops(loops: LoopSet): void {
   defineSoftmax(loops);
 
-  // row_loss = log Σ e^x - x[target], 0 where the target is `ignored`; log_sum_exp [rows] for the gradient
-  const LOSS = integers("logits", "targets", "rowLoss", "logSumExp", "size", "ignored");
+  // entropy = log Σ e^x - x[target], 0 where the target is `ignored`; log_sum_exp [rows] for the gradient;
+  // row_loss = entropy, and where `smooth` + smoothing x[target] - spread Σ x, with x less the largest
+  const LOSS = {
+    ...integers("logits", "targets", "rowLoss", "entropy", "logSumExp", "size", "ignored", "smooth"),
+    ...floats("smoothing", "spread"),
+  };
   loops.define("cross_entropy", { slots: LOSS, cost: 2.5, elements: ["size"] }, (f, p, range) => {
-    const { logits, targets, rowLoss, logSumExp, size, ignored } = p;
+    const { logits, targets, rowLoss, entropy, logSumExp, size, ignored, smooth, smoothing, spread } = p;
     const rowBytes = f.i32(size.shl(2));
     const rows = [
       { at: logits, bytes: rowBytes },
-      ...[targets, rowLoss, logSumExp].map((at) => ({ at, bytes: 4 })),
+      ...[targets, rowLoss, entropy, logSumExp].map((at) => ({ at, bytes: 4 })),
     ];
     eachRow(f, range, rows, () => {
       const top = largest(f, logits, size);
       const sum = log(f, sumOfPowers(f, logits, size, top));
       f.store(logSumExp, top.add(sum).lane(0));
       const goal = f.i32(targets.load());
-      f.if(
-        goal.eq(ignored),
-        () => f.store(rowLoss, f.f32(0)),
-        () => f.store(rowLoss, sum.lane(0).sub(logits.add(goal.shl(2)).loadF32().sub(top.lane(0)))),
-      );
+      f.if(goal.eq(ignored), () => {
+        f.store(rowLoss, f.f32(0));
+        f.store(entropy, f.f32(0));
+      }, () => {
+        const target = f.f32(logits.add(goal.shl(2)).loadF32().sub(top.lane(0)));
+        const plain = f.f32(sum.lane(0).sub(target));
+        f.store(entropy, plain);
+        f.store(rowLoss, plain);
+        f.if(smooth, () => {
+          const total = f.v128(0);
+          walk(f, size, [logits], ({ load, used }, [at]) => {
+            f.set(total, total.add(f.v128(load(at).sub(top)).and(used)));
+          });
+          const share = sumOfLanes(f, total).mul(spread);
+          f.store(rowLoss, plain.add(smoothing.mul(target)).sub(share));
+        });
+      });
     });
   });
 
-  // d_logits = (e^(x - log_sum_exp) - [the target]) factor, 0 in rows whose target is `ignored`
+  // d_logits = e^(x - log_sum_exp) factor - spread - [the target] peak, 0 in rows whose target is `ignored`
   const GRADIENT = {
     ...integers("logits", "targets", "logSumExp", "dLogits", "size", "ignored"),
-    ...floats("factor"),
+    ...floats("factor", "peak", "spread"),
   };
   loops.define("cross_entropy_backward", { slots: GRADIENT, cost: 2, elements: ["size"] }, (f, p, range) => {
-    const { logits, targets, logSumExp, dLogits, size, ignored, factor } = p;
+    const { logits, targets, logSumExp, dLogits, size, ignored, factor, peak } = p;
     const rowBytes = f.i32(size.shl(2));
     const whole = [logits, dLogits].map((at) => ({ at, bytes: rowBytes }));
     const single = [targets, logSumExp].map((at) => ({ at, bytes: 4 }));
@@ -80,11 +96,12 @@ export function defineRowLoops(loops: LoopSet): void {
       }, () => {
         const shift = f.v128(logSumExp.loadSplat());
         const scale = f.v128(factor.splat());
+        const spread = f.v128(p.spread.splat());
         walk(f, size, [logits, dLogits], ({ load, store }, [at, to]) => {
-          store(to, exp(f, f.v128(load(at).sub(shift))).mul(scale));
+          store(to, exp(f, f.v128(load(at).sub(shift))).mul(scale).sub(spread));
         });
         const at = f.i32(dLogits.add(goal.shl(2)));
-        f.store(at, at.loadF32().sub(factor));
+        f.store(at, at.loadF32().sub(peak));
       });
     });
   });

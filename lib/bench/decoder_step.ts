@@ -5,6 +5,7 @@ import { valueAndGrad } from "../autograd.ts";
 import type { Backend } from "../backend/backend.ts";
 import { CpuBackend } from "../backend/cpu.ts";
 import { attendDecoder } from "../models/attend.ts";
+import { outputOf } from "../models/decoder.ts";
 import type { DecoderSizes } from "../models/decoder.ts";
 import { Parameters } from "../nn/parameters.ts";
 import { crossEntropy } from "../ops/mod.ts";
@@ -114,8 +115,8 @@ class DecoderTrainer {
     this.#loss?.dispose();
     this.#loss = scope(() => {
       const { value, grads } = valueAndGrad(this.#adam.parameters, () => {
-        const { hidden } = this.#decoder.read(this.#inputs, this.#decoder.begin(this.#features));
-        return crossEntropy(this.#decoder.predict(hidden), this.#targets, { ignored: PAD });
+        const decoded = this.#decoder.read(this.#inputs, this.#decoder.begin(this.#features));
+        return crossEntropy(this.#decoder.predict(outputOf(decoded)), this.#targets, { ignored: PAD });
       });
       const { learningRate, clipNorm } = STEP_RECIPE;
       this.#adam.step(grads, { learningRate, clipNorm });

@@ -8,6 +8,7 @@ import { scale } from "../ops/scale.ts";
 import { scope } from "../scope.ts";
 import { Tensor, tensor } from "../tensor.ts";
 import { PAD } from "../text/vocabulary.ts";
+import { outputOf } from "./decoder.ts";
 import type { CaptionModel } from "./caption_model.ts";
 import { uploadBatch } from "./device_batch.ts";
 
@@ -113,8 +114,8 @@ function wordsOf({ captions, columns }: Batch): number {
 function logitsOf(model: CaptionModel, batch: Batch) {
   const onDevice = uploadBatch(model.backend, batch);
   const features = model.features(onDevice, { training: false });
-  const { hidden } = model.decoder.read(onDevice.inputs, model.decoder.begin(features));
-  return { logits: model.decoder.predict(hidden), targets: onDevice.targets };
+  const decoded = model.decoder.read(onDevice.inputs, model.decoder.begin(features));
+  return { logits: model.decoder.predict(outputOf(decoded)), targets: onDevice.targets };
 }
 
 /** Nats of a batch at each temperature. */

@@ -4,22 +4,25 @@ import { type Parameter, Parameters } from "../nn/parameters.ts";
 import {
   add,
   attentionCoverage,
-  crossEntropy,
   dropout,
   mean,
   normaliseImages,
   reshape,
   scale,
+  smoothedCrossEntropy,
   square,
 } from "../ops/mod.ts";
+import { hash32 } from "../random.ts";
 import type { Tensor } from "../tensor.ts";
 import { PAD } from "../text/vocabulary.ts";
+import { att2inDecoder } from "./att2in.ts";
 import { attendDecoder } from "./attend.ts";
 import type { ModelConfig } from "./config.ts";
-import type { Decoder } from "./decoder.ts";
+import { type Decoder, dropNothing, type DropPlace, outputOf } from "./decoder.ts";
 import type { DeviceBatch } from "./device_batch.ts";
 import type { Encoder } from "./encoder.ts";
 import { makeEncoder } from "./encoders.ts";
+import { sampledInputs, type WordSampling } from "./sampled_inputs.ts";
 import { showTellDecoder } from "./show_tell.ts";
 
 /** What a batch is a part of: rows of a global batch that several devices, or several passes, share. */
@@ -32,14 +35,23 @@ export interface WholeBatch {
   readonly firstRow: number;
 }
 
+const MAKE_DECODER = { attend: attendDecoder, show_tell: showTellDecoder, att2in: att2inDecoder } as const;
+
+/** Separate the masks of a step's dropout; the output's has the seed itself. */
+const PLACES = { words: 1, image: 2, hidden: 3 } as const;
+
 /** How {@linkcode CaptionModel.loss} runs. */
 export interface LossOptions {
   /** Batch statistics and dropout; otherwise running statistics and none. */
   readonly training: boolean;
   /** Weight of the doubly stochastic attention term. Default 1. */
   readonly alphaC?: number;
+  /** See {@linkcode CrossEntropyOptions.smoothing}. Default 0. */
+  readonly labelSmoothing?: number;
   /** A u32 that names the dropout mask, from the run's seed and the step. Needed where the config has dropout. */
   readonly dropoutSeed?: number;
+  /** How often words read are the model's own, in training. Default: never. */
+  readonly sampling?: WordSampling;
   /**
    * Where the batch is a part: every number is then the part's share, so that losses and gradients of the parts add up
    * to those of the whole, with the whole's dropout mask. Default: it is the whole.
@@ -99,10 +111,8 @@ export class CaptionModel {
     this.activations = activations;
     this.parameters = new Parameters(backend, seed ?? undefined, { type: weights });
     this.encoder = makeEncoder(this.parameters, config);
-    const { embedding, hidden, attention, imageNorm } = config;
-    const sizes = { words, channels: this.encoder.channels, embedding, hidden, attention, imageNorm };
-    const makeDecoder = config.decoder === "attend" ? attendDecoder : showTellDecoder;
-    this.decoder = makeDecoder(this.parameters, sizes);
+    const sizes = { ...config, words, channels: this.encoder.channels };
+    this.decoder = MAKE_DECODER[config.decoder](this.parameters, sizes);
   }
 
   get backend(): Backend {
@@ -149,24 +159,48 @@ export class CaptionModel {
     return reshape(batch.features, [batch.rows, positions, channels]);
   }
 
-  /** The loss of a batch with teacher forcing: each step reads the true word and predicts the next. */
-  loss(batch: DeviceBatch, { training, alphaC = 1, dropoutSeed, whole }: LossOptions): Loss {
+  /**
+   * The loss of a batch: each step reads the true word (or, with `sampling`, now and then a drawn one) and predicts the
+   * next.
+   */
+  loss(batch: DeviceBatch, options: LossOptions): Loss {
+    const { training, alphaC = 1, labelSmoothing, sampling, whole } = options;
+    const drop = this.#dropout(options);
     const features = this.features(batch, { training });
-    const { hidden, alphas } = this.decoder.read(batch.inputs, this.decoder.begin(features, { training }));
-    const rate = training ? this.config.dropout : 0;
-    if (rate > 0 && dropoutSeed === undefined) {
+    const start = this.decoder.begin(features, { training, drop });
+    const inputs = training && sampling && sampling.probability > 0
+      ? sampledInputs(this.decoder, start, batch.inputs, { ...sampling, firstRow: whole?.firstRow })
+      : batch.inputs;
+    const decoded = this.decoder.read(inputs, start, { training, drop });
+    const { alphas } = decoded;
+    const logits = this.decoder.predict(drop(outputOf(decoded), "output"));
+    const share = (x: Tensor, part: number, all = part) => part === all ? x : scale(x, part / all);
+    const smoothing = training ? labelSmoothing : 0;
+    const means = smoothedCrossEntropy(logits, batch.targets, { ignored: PAD, smoothing });
+    const minimised = share(means.loss, batch.words, whole?.words);
+    const entropy = smoothing ? share(means.crossEntropy, batch.words, whole?.words) : minimised;
+    if (!alphas) return { loss: minimised, crossEntropy: entropy, logits };
+    const coverage = attentionCoverage(alphas, batch.targets, { ignored: PAD });
+    const attentionTerm = share(mean(square(coverage)), batch.rows, whole?.pictures);
+    const loss = alphaC === 0 ? minimised : add(minimised, scale(attentionTerm, alphaC));
+    return { loss, crossEntropy: entropy, attentionTerm, logits, alphas };
+  }
+
+  /** What drops elements out in a training step, each place with a mask of its own. */
+  #dropout(
+    { training, dropoutSeed, whole }: LossOptions,
+  ): (x: Tensor, place: DropPlace | "output") => Tensor {
+    const { dropout: rate, embeddingDropout = 0 } = this.config;
+    if (!training || (rate === 0 && embeddingDropout === 0)) return dropNothing;
+    if (dropoutSeed === undefined) {
       throw new TypeError("Cannot train with dropout: dropoutSeed is missing, it names the mask");
     }
     const rows = whole && { rows: whole.pictures, first: whole.firstRow };
-    const kept = rate > 0 ? dropout(hidden, { rate, seed: dropoutSeed!, whole: rows }) : hidden;
-    const logits = this.decoder.predict(kept);
-    const share = (x: Tensor, part: number, all = part) => part === all ? x : scale(x, part / all);
-    const entropy = share(crossEntropy(logits, batch.targets, { ignored: PAD }), batch.words, whole?.words);
-    if (!alphas) return { loss: entropy, crossEntropy: entropy, logits };
-    const coverage = attentionCoverage(alphas, batch.targets, { ignored: PAD });
-    const attentionTerm = share(mean(square(coverage)), batch.rows, whole?.pictures);
-    const loss = alphaC === 0 ? entropy : add(entropy, scale(attentionTerm, alphaC));
-    return { loss, crossEntropy: entropy, attentionTerm, logits, alphas };
+    return (x, place) => {
+      const own = place === "words" || place === "image" ? embeddingDropout : rate;
+      const seed = place === "output" ? dropoutSeed : hash32(dropoutSeed, PLACES[place]);
+      return dropout(x, { rate: own, seed, whole: rows });
+    };
   }
 
   dispose(): void {

@@ -37,14 +37,6 @@ export function infoProblems(info: Fields): string[] {
   for (const key of ["embedding", "hidden", "attention"]) {
     check(key, sizes[key], isSize(sizes[key], MOST), `a whole number from 1 to ${MOST}`);
   }
-  const { imageNorm } = info.config;
-  const normFits = imageNorm === undefined || (typeof imageNorm === "boolean" && decoder === "show_tell");
-  check(
-    "imageNorm",
-    imageNorm,
-    normFits,
-    "true, false or absent, and absent unless the decoder is show_tell",
-  );
   if (encoder === "tiny") {
     const list = Array.isArray(channels) && channels.length === 4 &&
       channels.every((channel) => isSize(channel, MOST));
@@ -60,7 +52,28 @@ export function infoProblems(info: Fields): string[] {
     variants.includes(variant as undefined),
     variants.length > 1 ? "keras" : "absent",
   );
-  check("dropout", dropout, isNumber(dropout) && dropout >= 0 && dropout < 1, "a number from 0 to 1");
+  const config: Fields = info.config;
+  const flag = (key: string, decoders: readonly unknown[]) => {
+    const value = config[key];
+    const fits = value === undefined || (typeof value === "boolean" && decoders.includes(decoder));
+    check(
+      key,
+      value,
+      fits,
+      `true, false or absent, and absent unless the decoder is ${decoders.join(" or ")}`,
+    );
+  };
+  flag("imageNorm", ["show_tell"]);
+  flag("imageRelu", ["show_tell"]);
+  flag("deepOutput", ["attend"]);
+  flag("tied", DECODERS);
+  const { squash, embeddingDropout } = config;
+  const squashFits = squash === undefined || (isOneOf(["relu", "tanh"], squash) && decoder === "attend");
+  check("squash", squash, squashFits, "relu, tanh or absent, and absent unless the decoder is attend");
+  const share = (value: unknown) => isNumber(value) && value >= 0 && value < 1;
+  const droppedFits = embeddingDropout === undefined || share(embeddingDropout);
+  check("embeddingDropout", embeddingDropout, droppedFits, "a number from 0 to 1, or absent");
+  check("dropout", dropout, share(dropout), "a number from 0 to 1");
   if (!isObject(preprocessing)) return [...problems, "preprocessing is missing"];
   const { size, resize, shortSide, mean, std, orientation } = preprocessing;
   const whole = isSize(size, LARGEST_PICTURE);

@@ -15,7 +15,7 @@ export const ENCODERS = [
 /** Name of an encoder. */
 export type EncoderName = (typeof ENCODERS)[number];
 /** Names of the decoders. */
-export const DECODERS = ["attend", "show_tell"] as const;
+export const DECODERS = ["attend", "show_tell", "att2in"] as const;
 
 /** What a model is made of: with the vocabulary, all that is needed to build it. Part of every model file. */
 export interface ModelConfig {
@@ -38,6 +38,16 @@ export interface ModelConfig {
   readonly attention: number;
   /** Of "show_tell": whether the projected image goes through a batch norm before the LSTM. Default false. */
   readonly imageNorm?: boolean;
+  /** Of "show_tell": whether ReLU is applied to the projected image. Default false. */
+  readonly imageRelu?: boolean;
+  /** Of "attend": what the attention applies to the sum of its halves. Default "relu". */
+  readonly squash?: "relu" | "tanh";
+  /** Of "attend": whether words are predicted from hidden state, context and word read together. Default false. */
+  readonly deepOutput?: boolean;
+  /** Whether embedding and last layer share a matrix. Default false. */
+  readonly tied?: boolean;
+  /** Share of the words' and the image's vectors set to zero before they are read, in training. Default 0. */
+  readonly embeddingDropout?: number;
   /** Share of the hidden state set to zero before the words are predicted, in training. */
   readonly dropout: number;
   readonly preprocessing: Preprocessing;

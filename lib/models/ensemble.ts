@@ -3,7 +3,7 @@ import { concat, exp, log, logSoftmax, scale, slice } from "../ops/mod.ts";
 import { add } from "../ops/arithmetic.ts";
 import type { LstmState } from "../ops/lstm_steps.ts";
 import type { Tensor } from "../tensor.ts";
-import type { Decoder } from "./decoder.ts";
+import { type Decoder, outputOf } from "./decoder.ts";
 import type { LoadedModel } from "./model_file.ts";
 
 /** One model of an ensemble. */
@@ -22,8 +22,9 @@ export interface EnsembleMember {
  * @param members At least one, with the same vocabulary.
  */
 export function ensembleDecoder(members: readonly EnsembleMember[]): Decoder {
-  let sizes: readonly number[] = []; // of the members' states
-  const split = (x: Tensor): Tensor[] => {
+  let states: readonly number[] = []; // sizes of the members' states
+  let outputs: readonly number[] = []; // and of what their predict() reads
+  const split = (x: Tensor, sizes: readonly number[]): Tensor[] => {
     let start = 0;
     return sizes.map((length) => {
       const part = slice(x, { axis: -1, start, length });
@@ -33,9 +34,10 @@ export function ensembleDecoder(members: readonly EnsembleMember[]): Decoder {
   };
   let attends = false;
   return {
+    words: members[0].decoder.words,
     begin() {
       const starts = members.map(({ decoder, features }) => decoder.begin(features));
-      sizes = starts.map(({ state }) => state.h.shape[1]);
+      states = starts.map(({ state }) => state.h.shape[1]);
       const memories = starts.map(({ memory }) => memory);
       const [{ features, att1 }] = memories;
       attends = memories.every((memory) => memory.att1 && memory.features.shape[1] === features.shape[1]);
@@ -45,19 +47,22 @@ export function ensembleDecoder(members: readonly EnsembleMember[]): Decoder {
       };
     },
     read(ids, { memory, state }) {
-      const [h, c] = [split(state.h), split(state.c)];
+      const [h, c] = [split(state.h, states), split(state.c, states)];
       const decoded = members.map(({ decoder }, i) =>
         decoder.read(ids, { memory: memory.members![i], state: { h: h[i], c: c[i] } })
       );
       const alphas = decoded.flatMap(({ alphas }) => alphas ?? []);
+      const each = decoded.map(outputOf);
+      outputs = each.map(({ shape }) => shape.at(-1)!);
       return {
         hidden: concat(decoded.map(({ hidden }) => hidden)),
+        output: concat(each),
         cell: concat(decoded.map(({ cell }) => cell)),
         ...attends && { alphas: meanOf(alphas) },
       };
     },
-    predict(hidden) {
-      const parts = split(hidden);
+    predict(output) {
+      const parts = split(output, outputs);
       const probabilities = members.map(({ decoder }, i) => exp(logSoftmax(decoder.predict(parts[i]))));
       return log(meanOf(probabilities));
     },

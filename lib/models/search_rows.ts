@@ -5,7 +5,7 @@ import { embedding } from "../ops/embedding.ts";
 import type { LstmState } from "../ops/lstm_steps.ts";
 import { scope, tensorsIn } from "../scope.ts";
 import { Tensor, tensor } from "../tensor.ts";
-import type { Decoder, DecoderMemory } from "./decoder.ts";
+import { type Decoder, type DecoderMemory, outputOf } from "./decoder.ts";
 
 /** What {@linkcode SearchRows} is made of. */
 export interface SearchRowsOptions {
@@ -35,19 +35,19 @@ export class SearchRows {
     this.backend = backend;
     const [B, P] = features.shape;
     const N = B * copies;
-    const { start, state, words } = scope(() => {
+    const { start, state } = scope(() => {
       const start = decoder.begin(features);
       const images = Array.from({ length: N }, (_, n) => Math.floor(n / copies));
       const image = tensor(backend, images, { type: "u32", label: "image of row" });
       const state = { h: embedding(start.state.h, image), c: embedding(start.state.c, image) };
-      return { start, state, words: decoder.predict(start.state.h).shape[1] };
+      return { start, state };
     });
     start.state.h.dispose();
     start.state.c.dispose();
     this.#decoder = decoder;
     this.#memory = start.memory;
     this.#state = state;
-    this.words = words;
+    this.words = decoder.words;
     this.count = N;
     this.#alphas = attention && start.memory.att1
       ? new Tensor(backend, [maxLength, N, P], { label: "history of alphas" })
@@ -64,13 +64,16 @@ export class SearchRows {
   read<R>(tokens: Tensor, { t, use }: { readonly t: number; readonly use: (logits: Tensor) => R }): R {
     const before = this.#state;
     const { state, result } = scope(() => {
-      const { hidden, cell, alphas } = this.#decoder.read(tokens, { memory: this.#memory, state: before });
+      const decoded = this.#decoder.read(tokens, { memory: this.#memory, state: before });
+      const { hidden, cell, alphas } = decoded;
       if (this.#alphas && alphas) {
         const slice = { count: alphas.length, x_offset: 0, y_offset: t * alphas.length };
         alphas.backend.run(copyKernel, { x: alphas.storage, y: this.#alphas.storage }, slice);
       }
       const h = hidden.view([this.count, hidden.shape[2]]);
-      return { state: { h, c: cell }, result: use(this.#decoder.predict(h)) };
+      const output = outputOf(decoded);
+      const logits = this.#decoder.predict(output.view([this.count, output.shape[2]]));
+      return { state: { h, c: cell }, result: use(logits) };
     });
     this.#replace(state);
     return result;
@@ -99,6 +102,6 @@ export class SearchRows {
 }
 
 /** What a decoder made to remember; the features are the caller's. */
-function made({ att1, members = [] }: DecoderMemory): Tensor[] {
-  return [...att1 ? [att1] : [], ...members.flatMap(made)];
+function made({ values, att1, members = [] }: DecoderMemory): Tensor[] {
+  return [...values ? [values] : [], ...att1 ? [att1] : [], ...members.flatMap(made)];
 }

@@ -12,5 +12,5 @@ export function tempered(decoder: Decoder, temperature: number): Decoder {
     throw new RangeError(`Cannot use the temperature ${temperature}: it must be a number above 0`);
   }
   if (temperature === 1) return decoder;
-  return { ...decoder, predict: (hidden) => scale(decoder.predict(hidden), 1 / temperature) };
+  return { ...decoder, predict: (output) => scale(decoder.predict(output), 1 / temperature) };
 }

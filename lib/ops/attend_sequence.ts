@@ -36,6 +36,8 @@ export interface AttendResult {
   readonly hidden: Tensor;
   /** Attention [T, N, P]; each row sums to 1. */
   readonly alphas: Tensor;
+  /** Gated context [T, N, D]: what the LSTM read of the image. */
+  readonly context: Tensor;
   /** Cell state after the last step [N, H]. */
   readonly cell: Tensor;
 }
@@ -57,7 +59,7 @@ export interface AttendRun {
 /**
  * An LSTM that looks at the image before every step, over a whole sequence.
  *
- * `score_p = full · relu(att1_p + state(h))`, `alpha = softmax(score)`, `context = Σ alpha_p features_p`,
+ * `score_p = full · squash(att1_p + state(h))`, `alpha = softmax(score)`, `context = Σ alpha_p features_p`,
  * LSTM input `[embedded, sigmoid(gate(h)) · context]`, all with the h before the step. What does not depend on h
  * is one product for all steps. With T = 1 and `beams` it is the step of a search.
  *
@@ -68,9 +70,15 @@ export interface AttendRun {
  */
 export function attendSequence(
   embedded: Tensor,
-  options: { memory: AttendMemory; state: LstmState; weights: AttendWeights },
+  options: {
+    memory: AttendMemory;
+    state: LstmState;
+    weights: AttendWeights;
+    /** Default "relu". */
+    squash?: "relu" | "tanh";
+  },
 ): AttendResult {
-  const { memory: { features, att1 }, state, weights } = options;
+  const { memory: { features, att1 }, state, weights, squash = "relu" } = options;
   const [T, N, E] = embedded.shape;
   const [B, P, D] = features.shape;
   const A = att1.shape[2];
@@ -96,6 +104,7 @@ export function attendSequence(
       att1,
       att2: make(A, "att2"),
       full: weights.full,
+      squash,
       alphas: make(P, "alphas"),
       context: make(D, "context"),
     },
@@ -136,7 +145,7 @@ export function attendSequence(
   const { alphas } = run.attention;
   const { lstm, state: decoderAtt, full, gate } = weights;
   record(
-    [steps.hidden, alphas, cell],
+    [steps.hidden, alphas, cell, run.gated],
     [embedded, features, att1, state.h, state.c, lstm.weightIh, lstm.weightHh, lstm.biasIh, lstm.biasHh]
       .concat([decoderAtt.weight, decoderAtt.bias, full.weight, full.bias, gate.weight, gate.bias]),
     (dOutputs, needed) => {
@@ -144,7 +153,7 @@ export function attendSequence(
       return attendBackward(run, dOutputs, needed);
     },
   );
-  return { hidden: steps.hidden, alphas, cell };
+  return { hidden: steps.hidden, alphas, context: run.gated, cell };
 }
 
 /** Attention, context and its gate at step t, from the hidden state before it. */

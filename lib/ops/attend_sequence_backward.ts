@@ -16,7 +16,7 @@ import { product } from "./product.ts";
  */
 export function attendBackward(
   run: AttendRun,
-  [dHidden, dAlphas, dLastCell]: readonly (Tensor | undefined)[],
+  [dHidden, dAlphas, dLastCell, dGated]: readonly (Tensor | undefined)[],
   needed: readonly boolean[],
 ): (Tensor | undefined)[] {
   const { weights, embedded, steps, attention, state } = run;
@@ -32,12 +32,16 @@ export function attendBackward(
       dAtt2: make(att2.shape, "d_att2"),
     },
     dGateLogits: make(context.shape, "d_gate_logits"),
+    beta: dGated ? 1 : 0,
   };
-  const started = walk.attention.dAlphas.storage;
-  const count = alphas.length;
-  if (dAlphas) {
-    backend.run(copyKernel, { x: dAlphas.storage, y: started }, { count, x_offset: 0, y_offset: 0 });
-  } else backend.run(fillKernel, { y: started }, { count, value: 0 });
+  const copy = (from: Tensor, to: Tensor) => {
+    const all = { count: to.length, x_offset: 0, y_offset: 0 };
+    backend.run(copyKernel, { x: from.storage, y: to.storage }, all);
+  };
+  const started = walk.attention.dAlphas;
+  if (dAlphas) copy(dAlphas, started);
+  else backend.run(fillKernel, { y: started.storage }, { count: started.length, value: 0 });
+  if (dGated) copy(dGated, walk.attention.dContext);
   for (let t = T - 1; t >= 0; t--) stepBackward(run, walk, t);
 
   // The LSTM's weights. Its inputs were [embedded, gated].
@@ -85,10 +89,12 @@ interface Walk {
   readonly attention: AttentionGradients;
   /** [T, N, D]. */
   readonly dGateLogits: Tensor;
+  /** 1 where dContext holds a gradient already: the context was an output that somebody used. */
+  readonly beta: 0 | 1;
 }
 
 /** Walks step t back to the hidden state before it. */
-function stepBackward(run: AttendRun, { lstm, attention, dGateLogits }: Walk, t: number): void {
+function stepBackward(run: AttendRun, { lstm, attention, dGateLogits, beta }: Walk, t: number): void {
   const { weights, steps, gateLogits } = run;
   const { N, D, A, E, H } = run.sizes;
   const { dContext, dAtt2 } = attention;
@@ -105,6 +111,7 @@ function stepBackward(run: AttendRun, { lstm, attention, dGateLogits }: Walk, t:
     offsetA: t * N * 4 * H,
     offsetB: E,
     offsetC: t * N * D,
+    beta,
   });
   dContext.backend.run(sigmoidGateBackwardKernel, {
     logits: gateLogits.storage,

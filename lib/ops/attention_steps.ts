@@ -7,6 +7,7 @@ import {
   attentionScoresBackwardKernel,
   attentionScoresKernel,
   attentionSumBackwardKernel,
+  SQUASHES,
 } from "../../kernels/attention.ts";
 import { softmaxBackwardKernel, softmaxKernel } from "../../kernels/softmax.ts";
 import { Tensor } from "../tensor.ts";
@@ -25,22 +26,36 @@ export interface AttentionSteps {
   readonly att2: Tensor;
   /** full_att: weight [1, A], bias [1]. */
   readonly full: LinearLayer;
+  /** What is applied to the sum of the halves. */
+  readonly squash: keyof typeof SQUASHES;
   /** [T, N, P]. */
   readonly alphas: Tensor;
   /** [T, N, D]. */
   readonly context: Tensor;
 }
 
-function sizes({ features, att2, alphas }: AttentionSteps) {
+function sizes({ features, att2, alphas, squash: name }: AttentionSteps) {
+  const squash = SQUASHES[name];
   const [B, P, D] = features.shape;
   const [T, N, A] = att2.shape;
-  return { T, B, N, P, D, A, beams: N / B, alphaOffset: (t: number) => t * N * P, total: alphas.length };
+  return {
+    T,
+    B,
+    N,
+    P,
+    D,
+    A,
+    squash,
+    beams: N / B,
+    alphaOffset: (t: number) => t * N * P,
+    total: alphas.length,
+  };
 }
 
 /** Fills alphas and context of step t from att2 of step t. */
 export function attendAt(steps: AttentionSteps, t: number): void {
   const { features, att1, att2, full, alphas, context } = steps;
-  const { N, P, D, A, beams, alphaOffset } = sizes(steps);
+  const { N, P, D, A, squash, beams, alphaOffset } = sizes(steps);
   const { backend } = features;
   const scores = new Tensor(backend, [N, P], { label: "scores" });
   backend.run(attentionScoresKernel, {
@@ -49,7 +64,7 @@ export function attendAt(steps: AttentionSteps, t: number): void {
     full: full.weight.storage,
     full_bias: full.bias!.storage,
     scores: scores.storage,
-  }, { N, P, A, beams, att2_offset: t * N * A, scores_offset: 0 });
+  }, { N, P, A, beams, att2_offset: t * N * A, scores_offset: 0, squash });
   const rows = { outer: N, size: P, inner: 1, x_offset: 0, y_offset: alphaOffset(t), logarithm: 0 };
   backend.run(softmaxKernel, { x: scores.storage, y: alphas.storage }, rows);
   scores.dispose();
@@ -70,7 +85,7 @@ export interface AttentionGradients {
 export function attendBackwardAt(steps: AttentionSteps, gradients: AttentionGradients, t: number): void {
   const { features, att1, att2, full, alphas } = steps;
   const { dAlphas, dContext, dAtt2 } = gradients;
-  const { B, P, D, A, alphaOffset } = sizes(steps);
+  const { B, P, D, A, squash, alphaOffset } = sizes(steps);
   const { backend } = features;
   const alpha_offset = alphaOffset(t);
   backend.run(attentionAlphaBackwardKernel, {
@@ -85,7 +100,7 @@ export function attendBackwardAt(steps: AttentionSteps, gradients: AttentionGrad
     full: full.weight.storage,
     d_alpha: dAlphas.storage,
     d_att2: dAtt2.storage,
-  }, { B, P, A, alpha_offset, att2_offset: t * B * A });
+  }, { B, P, A, alpha_offset, att2_offset: t * B * A, squash });
 }
 
 /** After {@linkcode attendBackwardAt} for every step: the gradients of what the steps share. */
@@ -95,7 +110,7 @@ export function attendBackwardSums(
   needed: { readonly features: boolean },
 ): { dFeatures: Tensor | undefined; dAtt1: Tensor; dFullWeight: Tensor; dFullBias: Tensor } {
   const { features, att1, att2, full, alphas } = steps;
-  const { T, B, P, D, A } = sizes(steps);
+  const { T, B, P, D, A, squash } = sizes(steps);
   const { backend } = features;
   const dScores = new Tensor(backend, alphas.shape, { label: "d_scores" });
   const softmax = { y: alphas.storage, d_y: dAlphas.storage, d_x: dScores.storage };
@@ -110,7 +125,7 @@ export function attendBackwardSums(
     d_score: dScores.storage,
     d_att1: dAtt1.storage,
     full_part: fullPart.storage,
-  }, { T, B, P, A });
+  }, { T, B, P, A, squash });
   let dFeatures: Tensor | undefined;
   if (needed.features) {
     dFeatures = new Tensor(backend, features.shape, { type: features.type, label: "d_features" });

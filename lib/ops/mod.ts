@@ -15,7 +15,7 @@ export { attentionCoverage } from "./attention_coverage.ts";
 export { type BatchNorm, batchNorm, type BatchNormOptions } from "./batch_norm.ts";
 export { concat } from "./concat.ts";
 export { conv2d, type ConvOptions } from "./conv2d.ts";
-export { crossEntropy, type CrossEntropyOptions } from "./cross_entropy.ts";
+export { crossEntropy, type CrossEntropyOptions, smoothedCrossEntropy } from "./cross_entropy.ts";
 export { dropout, type DropoutOptions } from "./dropout.ts";
 export { embedding } from "./embedding.ts";
 export { filled, zeros } from "./filled.ts";

@@ -37,7 +37,7 @@ export function weightedCrossEntropy(logits: Tensor, options: WeightedTargets): 
     );
   }
   const { backend } = logits;
-  const rowLoss = new Tensor(backend, [N], { label: "row_loss" });
+  const rowLoss = new Tensor(backend, [2, N], { label: "row_loss" });
   const logSumExp = new Tensor(backend, [N], { label: "log_sum_exp" });
   const mean = new Tensor(backend, [2], { label: "weighted_cross_entropy" });
   backend.run(crossEntropyKernel, {
@@ -45,7 +45,7 @@ export function weightedCrossEntropy(logits: Tensor, options: WeightedTargets): 
     targets: targets.storage,
     row_loss: rowLoss.storage,
     log_sum_exp: logSumExp.storage,
-  }, { N, V, ignored });
+  }, { N, V, ignored, smoothing: 0 });
   const words = { targets: targets.storage, weights: weights.storage };
   backend.run(weightedCrossEntropyKernel, { row_loss: rowLoss.storage, ...words, loss: mean.storage }, {
     N,

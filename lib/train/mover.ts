@@ -27,23 +27,16 @@ export class Mover {
   /**
    * Make it outside any scope.
    *
-   * @throws {RangeError} If the recipe fine-tunes from a block that the encoder lacks, or wants f16 of a device without.
+   * @throws {RangeError} If the recipe fine-tunes from a block that the encoder lacks.
    */
   constructor(model: CaptionModel, recipe: Recipe) {
     const { backend } = model;
-    const f16 = recipe.precision === "f16";
-    if (f16 && !backend.halves) {
-      throw new RangeError(
-        `Cannot train with --precision f16: ${backend.description} cannot store activations in f16, use ` +
-          `--precision f32`,
-      );
-    }
     this.#model = model;
     this.#recipe = recipe;
     this.#plan = trainingGroups(model, recipe.learningRate, recipe);
     const { groups } = this.#plan;
     this.#optimisers = groups.map((group) => makeOptimiser(group, recipe));
-    this.lossScale = f16 ? new LossScale(backend) : undefined;
+    this.lossScale = recipe.precision === "f16" ? new LossScale(backend) : undefined;
     const count = groups.reduce((sum, { parameters }) => sum + parameters.length, 0);
     this.#norm = new GradientNorm(backend, count, this.lossScale?.state);
     const all = model.parameters.all.map(({ tensor }) => tensor);

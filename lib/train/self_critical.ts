@@ -5,6 +5,7 @@ import type { Batch } from "../data/batches.ts";
 import type { Caption } from "../models/beam_history.ts";
 import { beamSearch } from "../models/beam_search.ts";
 import type { CaptionModel } from "../models/caption_model.ts";
+import { outputOf } from "../models/decoder.ts";
 import { uploadPixels } from "../models/device_batch.ts";
 import { sampleCaptions } from "../models/sample.ts";
 import { embedding, reshape, weightedCrossEntropy } from "../ops/mod.ts";
@@ -223,8 +224,12 @@ function predictRows(
     return reshape(embedding(reshape(x, [B, x.length / B]), image), [image.length, ...rest]);
   };
   const start = {
-    memory: { features: each(memory.features), ...(memory.att1 ? { att1: each(memory.att1) } : {}) },
+    memory: {
+      features: each(memory.features),
+      ...memory.values && { values: each(memory.values) },
+      ...memory.att1 && { att1: each(memory.att1) },
+    },
     state: { h: each(state.h), c: each(state.c) },
   };
-  return decoder.predict(decoder.read(inputs, start).hidden);
+  return decoder.predict(outputOf(decoder.read(inputs, start)));
 }

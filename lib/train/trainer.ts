@@ -89,7 +89,7 @@ export class Trainer {
   #rates: number[] = [];
 
   /**
-   * @throws {RangeError} If the recipe fine-tunes from a block that the encoder lacks, or wants f16 of a device without.
+   * @throws {RangeError} If the recipe fine-tunes from a block that the encoder lacks.
    */
   constructor(model: CaptionModel, recipe: Recipe, options: TrainerOptions = {}) {
     const { capacity = 64, accumulate = 1, team } = options;

@@ -27,9 +27,9 @@ import {
 import { type KernelCase, kernelCase, type Numbers, unwritten } from "./case.ts";
 
 function* attention(): Generator<KernelCase> {
-  for (const [T, B, P, A, beams] of [[1, 1, 1, 1, 1], [3, 2, 7, 9, 3], [2, 3, 67, 129, 1]]) {
+  for (const [T, B, P, A, beams, squash] of [[1, 1, 1, 1, 1, 0], [3, 2, 7, 9, 3, 1], [2, 3, 67, 129, 1, 0]]) {
     const N = B * beams;
-    const what = `T ${T}, B ${B}, P ${P}, A ${A}, beams ${beams}`;
+    const what = `T ${T}, B ${B}, P ${P}, A ${A}, beams ${beams}, ${squash ? "tanh" : "ReLU"}`;
     const D = A + 2;
     const shared = (n: Numbers) => ({ att1: n.uniform(B * P * A), full: n.uniform(A) });
     yield kernelCase(attentionScoresKernel, what, (n) => ({
@@ -39,7 +39,7 @@ function* attention(): Generator<KernelCase> {
         full_bias: n.uniform(1),
         scores: n.uniform(3 + N * P),
       },
-      params: { N, P, A, beams, att2_offset: 5, scores_offset: 3 },
+      params: { N, P, A, beams, att2_offset: 5, scores_offset: 3, squash },
     }));
     yield kernelCase(attentionContextKernel, what, (n) => ({
       arrays: { alpha: n.uniform(3 + N * P), features: n.uniform(B * P * D), context: n.uniform(5 + N * D) },
@@ -61,7 +61,7 @@ function* attention(): Generator<KernelCase> {
         d_alpha: n.uniform(3 + B * P),
         d_att2: n.uniform(5 + B * A),
       },
-      params: { B, P, A, alpha_offset: 3, att2_offset: 5 },
+      params: { B, P, A, alpha_offset: 3, att2_offset: 5, squash },
     }));
     yield kernelCase(attentionSumBackwardKernel, what, (n) => ({
       arrays: {
@@ -71,7 +71,7 @@ function* attention(): Generator<KernelCase> {
         d_att1: unwritten(B * P * A),
         full_part: unwritten(B * P * A),
       },
-      params: { T, B, P, A },
+      params: { T, B, P, A, squash },
     }));
     yield kernelCase(attentionCoverageKernel, what, (n) => ({
       arrays: { alpha: n.uniform(T * B * P), targets: n.ids(T * B, 3), residual: unwritten(B * P) },
@@ -136,27 +136,27 @@ function* softmaxes(): Generator<KernelCase> {
 }
 
 function* losses(): Generator<KernelCase> {
-  for (const [N, V] of [[1, 1], [4, 5], [67, 131]]) {
-    const what = `${N} rows of ${V}`;
+  for (const [N, V, smoothing] of [[1, 1, 0], [4, 5, 0.1], [67, 131, 0.3]]) {
+    const what = `${N} rows of ${V}, smoothed by ${smoothing}`;
     const ignored = V > 1 ? 0 : 9; // of one word none is ignored, of more some are
     const rows = (n: Numbers) => {
       const targets = n.ids(N, V);
       if (V > 1) [targets[0], targets[1]] = [0, V - 1];
-      return { targets, row_loss: n.uniform(N, 0, 5), weights: n.uniform(N, -1, 2) };
+      return { targets, row_loss: n.uniform(2 * N, 0, 5), weights: n.uniform(N, -1, 2) };
     };
-    const factors = (n: Numbers) => ({ loss: n.uniform(2), d_loss: n.uniform(1, 1, 2) });
+    const factors = (n: Numbers) => ({ loss: n.uniform(3), d_loss: n.uniform(1, 1, 2) });
     yield kernelCase(crossEntropyKernel, what, (n) => ({
       arrays: {
         logits: n.uniform(N * V, -5, 5),
         targets: rows(n).targets,
-        row_loss: unwritten(N),
+        row_loss: unwritten(2 * N),
         log_sum_exp: unwritten(N),
       },
-      params: { N, V, ignored },
+      params: { N, V, ignored, smoothing },
     }));
     yield kernelCase(crossEntropyMeanKernel, what, (n) => {
       const { targets, row_loss } = rows(n);
-      return { arrays: { targets, row_loss, loss: unwritten(2) }, params: { N, ignored } };
+      return { arrays: { targets, row_loss, loss: unwritten(3) }, params: { N, ignored } };
     });
     yield kernelCase(weightedCrossEntropyKernel, what, (n) => ({
       arrays: { ...rows(n), loss: unwritten(2) },
@@ -170,7 +170,7 @@ function* losses(): Generator<KernelCase> {
     });
     yield kernelCase(crossEntropyBackwardKernel, what, (n) => ({
       arrays: { ...backward(n), targets: rows(n).targets },
-      params: { N, V, ignored },
+      params: { N, V, ignored, smoothing },
     }));
     yield kernelCase(weightedCrossEntropyBackwardKernel, what, (n) => {
       const { targets, weights } = rows(n);

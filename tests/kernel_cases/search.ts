@@ -3,6 +3,7 @@
 
 import { beamCandidatesKernel, beamSelectKernel, LOWEST_SCORE } from "../../kernels/beam.ts";
 import { sampleKernel } from "../../kernels/sample.ts";
+import { sampledInputsKernel } from "../../kernels/sampled_inputs.ts";
 import { type KernelCase, kernelCase, type Numbers, unwritten } from "./case.ts";
 
 /** Different multiples of 1/64, in random order. */
@@ -26,6 +27,21 @@ function distinctRows(n: Numbers, rows: number, columns: number): Float64Array {
 function sortRows(values: Float64Array, columns: number): Float64Array {
   for (let at = 0; at < values.length; at += columns) values.subarray(at, at + columns).sort().reverse();
   return values;
+}
+
+function* sampledInputs(): Generator<KernelCase> {
+  for (const [T, N, t] of [[1, 1, 0], [3, 5, 2], [2, 131, 1]]) {
+    yield kernelCase(sampledInputsKernel, `step ${t} of ${T}, ${N} rows`, (n) => ({
+      arrays: {
+        truth: n.ids(T * N, 4), // some are padding
+        drawn: n.ids(N, 9),
+        mixed: new Uint32Array(T * N).fill(99),
+        words: new Uint32Array(N).fill(99),
+        ended: new Uint32Array(N).fill(1),
+      },
+      params: { N, t, seed: 0xfedc_ba98, chance: 2 ** 23, first_row: 3, pad: 0 },
+    }));
+  }
 }
 
 function* beams(): Generator<KernelCase> {
@@ -90,6 +106,7 @@ function* samples(): Generator<KernelCase> {
 
 /** Every case of this file. */
 export function* searchCases(): Generator<KernelCase> {
+  yield* sampledInputs();
   yield* beams();
   yield* samples();
 }
