@@ -23,7 +23,10 @@ const train = (out: string, ...more: string[]) => task("train", ...trainInto(out
 function metrics(out: string): string[] {
   const lines = Deno.readTextFileSync(`${dir}/${out}/metrics.jsonl`).trimEnd().split("\n");
   return lines.map((line) =>
-    JSON.stringify(JSON.parse(line), (key, value) => /^(ms|imagesPerSecond)$/.test(key) ? undefined : value)
+    JSON.stringify(
+      JSON.parse(line),
+      (key, value) => /^(ms|imagesPerSecond|reward\w*Ms)$/.test(key) ? undefined : value,
+    )
   );
 }
 
@@ -159,6 +162,31 @@ describe("nothing is lost", () => {
     const { code, stderr } = await train("exploding2", ...run, "--resume");
     assert.equal(code, 0, stderr);
     assertSame("exploding2", "exploding");
+  });
+
+  it("of self-critical training either", async () => {
+    const run = (out: string, ...more: string[]) =>
+      ["--annotations", `${dir}/captions.json`, "--images", `${dir}/photos`, "--data", `${dir}/data`]
+        .concat(
+          "--out",
+          `${dir}/${out}`,
+          "--device",
+          "cpu",
+          "--steps",
+          "14",
+          "--batch",
+          "4",
+          ...RHYTHM,
+          ...more,
+        );
+    const from = ["--from", `${dir}/whole/model.safetensors`];
+    const whole = await task("self-critical", ...run("critical", ...from));
+    assert.equal(whole.code, 0, whole.stderr);
+    const when = lineOfStep(4, 9, 8);
+    await signalTask("self-critical", run("critical2", ...from), { signal: "SIGKILL", when });
+    const { code, stderr } = await task("self-critical", ...run("critical2", "--resume"));
+    assert.equal(code, 0, stderr);
+    assertSame("critical2", "critical");
   });
 
   it("when two are started in one folder: the second is told who is there", async () => {

@@ -16,7 +16,7 @@ import { Tensor } from "../lib/tensor.ts";
 import { checkpointToFile, resumeFrom } from "../lib/train/checkpoint.ts";
 import { type RunHooks, runTraining } from "../lib/train/run.ts";
 import { learningRateAt } from "../lib/train/schedule.ts";
-import { type Reading, Trainer } from "../lib/train/trainer.ts";
+import { type Reading, type Recipe, Trainer } from "../lib/train/trainer.ts";
 import { backends } from "./devices.ts";
 
 const WORDS = 12;
@@ -92,43 +92,58 @@ describe("a training run", () => {
   });
   afterAll(() => backend.close());
 
-  /** Trains from a checkpoint's bytes, or from the start, and returns losses and the new checkpoint. */
-  async function train(stopAt: number, from?: Uint8Array): Promise<{ losses: number[]; bytes: Uint8Array }> {
+  /** Trains from a checkpoint's bytes, or from the start, and returns losses, rates and the new checkpoint. */
+  async function train(stopAt: number, from?: Uint8Array, recipe: Recipe = RECIPE) {
     const model = new CaptionModel(backend, CONFIG, { words: WORDS, seed: 7 });
-    const trainer = new Trainer(model, RECIPE);
-    if (from) {
-      await resumeFrom(trainer, parseSafetensors(from, "checkpoint"), { expected: INFO, name: "checkpoint" });
-    }
+    const trainer = new Trainer(model, recipe);
+    const expected = { ...INFO, recipe: { ...recipe } };
+    if (from) await resumeFrom(trainer, parseSafetensors(from, "c"), { expected, name: "c" });
     const losses: number[] = [];
+    const rates: number[] = [];
     let bytes = new Uint8Array();
     await runTraining(trainer, loader(), {
       ...EVERY,
+      validateEvery: 4,
       hooks: {
         ...QUIET,
-        log: (readings) => Promise.resolve(void losses.push(...readings.map(({ loss }) => loss))),
+        log(readings) {
+          losses.push(...readings.map(({ loss }) => loss));
+          rates.push(...readings.map(({ learningRate }) => learningRate));
+          return Promise.resolve();
+        },
+        validate: (step) => Promise.resolve(trainer.observe(-step)), // worse and worse, for a plateau to see
         pause: () => Promise.resolve(trainer.steps === stopAt),
         checkpoint: async (step) => {
-          const file = await checkpointToFile(trainer, { ...INFO, step }, { step, best: null });
-          bytes = new Uint8Array(
-            await new Blob(serialiseSafetensors(file).map((part) => part.slice())).arrayBuffer(),
-          );
+          const file = await checkpointToFile(trainer, { ...expected, step }, { step, best: null });
+          bytes = await new Blob(serialiseSafetensors(file).map((part) => part.slice())).bytes();
         },
       },
     });
     trainer.dispose();
     model.dispose();
-    return { losses, bytes };
+    return { losses, rates, bytes };
   }
 
-  it("resumed twice gives the losses and the bytes of one that was not interrupted", async () => {
-    const whole = await train(RECIPE.steps);
-    const first = await train(7);
-    const second = await train(13, first.bytes);
-    const third = await train(RECIPE.steps, second.bytes);
-    assert.equal(whole.losses.length, RECIPE.steps);
-    assert.deepEqual([...first.losses, ...second.losses, ...third.losses], whole.losses);
-    assert.deepEqual(third.bytes, whole.bytes);
-  });
+  const recipes: Record<string, Recipe> = {
+    "Adam and a cosine": RECIPE,
+    "momentum, a plateau and averages": {
+      ...{ ...RECIPE, optimiser: "sgd", momentum: 0.9, learningRate: 0.1 },
+      ...{ schedule: "plateau", decay: 0.5, patience: 2, average: 0.9, weightDecay: 0.01 },
+    },
+  };
+  for (const [name, recipe] of Object.entries(recipes)) {
+    it(`with ${name}, resumed twice, gives the losses and the bytes of one that was not interrupted`, async () => {
+      const whole = await train(RECIPE.steps, undefined, recipe);
+      const first = await train(7, undefined, recipe);
+      const second = await train(13, first.bytes, recipe);
+      const third = await train(RECIPE.steps, second.bytes, recipe);
+      assert.equal(whole.losses.length, RECIPE.steps);
+      assert.equal(new Set(whole.rates).size > 3, true, "the rate must have changed");
+      assert.deepEqual([...first.rates, ...second.rates, ...third.rates], whole.rates);
+      assert.deepEqual([...first.losses, ...second.losses, ...third.losses], whole.losses);
+      assert.deepEqual(third.bytes, whole.bytes);
+    });
+  }
 
   it("learns captions by heart", async () => {
     const steps = 200;

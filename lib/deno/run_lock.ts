@@ -36,7 +36,8 @@ export async function lockRun(dir: string): Promise<RunLock> {
     return {
       left: owner,
       [Symbol.dispose]() {
-        Deno.removeSync(path); // first: once the lock is open, another's file may lie there
+        if (Deno.build.os === "windows") file.truncateSync(); // an open file cannot be removed there
+        else Deno.removeSync(path); // first: once the lock is open, another's file may lie there
         file.close();
       },
     };

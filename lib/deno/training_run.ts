@@ -103,6 +103,13 @@ export class TrainingRun {
     const { trainer, selfCritical, team, loader, steps, batch } = this.#parts;
     const { logEvery, validateEvery = usualValidationSteps(loader.stepsPerEpoch), earlyStop = 0 } =
       this.#flags;
+    const { images } = this.#parts.dataset.val;
+    if (earlyStop > 0 && images.length < FEW_PICTURES) {
+      console.error(
+        `warning: --early-stop ${earlyStop} has nothing to go by: ${images.length} pictures are held out, CIDEr-D ` +
+          `needs ${FEW_PICTURES}; hold out more with --val-share`,
+      );
+    }
     const keeper = this.#keeper;
     const { progress } = keeper;
     const resumed = { step: trainer.steps, rollbacks: progress.rollbacks.length };
