@@ -16,11 +16,13 @@ import { compareData, followRun, joinProcesses, teamOf, threadsEach } from "../l
 import { openDevice } from "../lib/deno/open_device.ts";
 import { openRunFolder } from "../lib/deno/run_folder.ts";
 import { runScript } from "../lib/deno/run_script.ts";
+import { planWithWeights } from "../lib/deno/start_weights.ts";
 import { checkpointDue, packingProgress } from "../lib/deno/training.ts";
 import { TrainingRun } from "../lib/deno/training_run.ts";
 import { TRAIN_ABOUT, TRAIN_OPTIONS, trainingPlan } from "../lib/deno/train_options.ts";
 import { trainingBatches } from "../lib/deno/training_features.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
+import { loadEncoder } from "../lib/models/encoder_weights.ts";
 import { trainingRecipe } from "../lib/train/presets.ts";
 import { Trainer } from "../lib/train/trainer.ts";
 import { startBiasAtFrequency } from "../lib/train/word_bias.ts";
@@ -30,7 +32,7 @@ const INTERRUPTED = 130;
 
 await runScript(async () => {
   const options = parseOptions(Deno.args, TRAIN_OPTIONS, TRAIN_ABOUT);
-  const plan = trainingPlan(options);
+  const planned = trainingPlan(options);
   checkpointDue(options.checkpointEvery); // throws now where it cannot be read
 
   // 1. Where it runs, and whether its results can be kept: found out now, not after hours. Under mpirun several
@@ -40,6 +42,7 @@ await runScript(async () => {
   const backend = await openDevice({ ...options, threads: threadsEach(group) });
   say(`training on ${backend.description}, ${group.description}, seed ${options.seed}, into ${options.out}`);
   using folder = group.rank === 0 ? await openRunFolder(options) : undefined;
+  const { plan, weights, recipe: started } = await planWithWeights(planned, options);
 
   // 2. What it learns from: captions, and photographs packed once as raw pixels.
   const packing = packingProgress();
@@ -48,8 +51,9 @@ await runScript(async () => {
   compareData(group, dataset.hash);
   const { vocabulary, train } = dataset;
 
-  // 3. What it learns: an encoder that looks and a decoder that writes, started at random.
+  // 3. What it learns: an encoder that looks and a decoder that writes, started at random or from ImageNet's weights.
   const model = new CaptionModel(backend, plan.config, { words: vocabulary.size, seed: options.seed });
+  if (weights) loadEncoder(model, weights);
   if (plan.preset.biasFromFrequency) startBiasAtFrequency(model, train.tokens);
   say(`${plan.config.encoder} + ${plan.config.decoder}: ${model.parameters.count} parameters`);
 
@@ -66,7 +70,7 @@ await runScript(async () => {
     config: plan.config,
     words: vocabulary.words.slice(4),
     wordSource: dataset.words,
-    recipe: { ...recipe, batch, captions, ...pictures.recipe },
+    recipe: { ...recipe, batch, captions, ...started, ...pictures.recipe },
     step: 0,
     scores: {},
     dataHash: dataset.hash,

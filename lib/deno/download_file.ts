@@ -8,7 +8,7 @@ import { transfer, type TransferOptions, type Transferred } from "./download_tra
 
 /** Options of {@linkcode downloadFile}. */
 export interface DownloadFileOptions extends TransferOptions {
-  /** Lower-case hexadecimal hashes that the file must have. */
+  /** Lower-case hexadecimal hashes that the file must have. Of SHA-256 the first digits will do, 8 at least. */
   readonly sha256?: string;
   readonly md5?: string;
 }
@@ -78,7 +78,7 @@ async function checkHash(path: string, { sha256, md5, signal }: DownloadFileOpti
   const expected = sha256 ?? md5;
   if (expected === undefined) return;
   const found = await hashFile(path, sha256 === undefined ? "md5" : "sha256", signal);
-  if (found !== expected.toLowerCase()) {
+  if (!found.startsWith(expected.toLowerCase()) || expected.length < 8) {
     const name = sha256 === undefined ? "MD5" : "SHA-256";
     throw new DownloadError(`its ${name} is ${found}, not ${expected}`, { wrong: true });
   }

@@ -14,16 +14,24 @@ import { writeFileAtomic } from "./write_file.ts";
  * @throws {Error} If it is not there or cannot be read.
  * @throws {SyntaxError} If it is cut off, is not safetensors, or differs from its checksum, where it has one.
  */
-export async function readSafetensors(path: string, hint = "check the path"): Promise<SafetensorsFile> {
-  let bytes: Uint8Array;
+export async function readSafetensors(path: string, hint?: string): Promise<SafetensorsFile> {
+  const file = parseSafetensors(await readBytes(path, hint), path);
+  await checkSeal(file, path);
+  return file;
+}
+
+/**
+ * Reads a whole file.
+ *
+ * @param hint What to do when it is not there.
+ * @throws {Error} If it is not there or cannot be read.
+ */
+export async function readBytes(path: string, hint = "check the path"): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    bytes = await Deno.readFile(path);
+    return await Deno.readFile(path);
   } catch (error) {
     throw new Error(`Cannot read ${path}: ${whyUnreadable(error, hint)}`, { cause: error });
   }
-  const file = parseSafetensors(bytes, path);
-  await checkSeal(file, path);
-  return file;
 }
 
 function whyUnreadable(error: unknown, hint: string): string {

@@ -10,6 +10,7 @@ import { SCHEDULES } from "../train/schedule.ts";
 import { TOKENIZER_NAMES } from "../text/tokenize.ts";
 import { type CommandDescription, type OptionDefinitions, type Options, UsageError } from "./cli.ts";
 import { DEVICE_OPTIONS } from "./device_options.ts";
+import { WEIGHTS_OPTION } from "./start_weights.ts";
 import { FEATURE_OPTIONS } from "./training_features.ts";
 
 /** Flags of `train`. Those without a default take the preset's value. */
@@ -32,6 +33,7 @@ export const TRAIN_OPTIONS = {
   steps: { type: "integer", min: 1, description: "length of the run in steps; instead of --epochs" },
   epochs: { type: "number", min: 0.001, description: "length of the run in passes over the captions" },
   encoder: { choices: ENCODERS, description: "what looks at the picture" },
+  ...WEIGHTS_OPTION,
   decoder: { choices: DECODERS, description: "what writes: with attention, or with the mean feature alone" },
   size: {
     type: "integer",
