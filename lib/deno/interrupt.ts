@@ -2,7 +2,7 @@
 
 /** Watches for Ctrl-C while a script works. */
 export interface Interrupt {
-  /** Whether SIGINT or SIGTERM has come. The script then saves and ends; a second one ends it at once. */
+  /** Whether SIGINT, SIGTERM or SIGUSR2 has come. The script then saves and ends; a second one ends it at once. */
   readonly requested: boolean;
   /** Lets signals and timers through: long computations must call it now and then. Returns soon. */
   breathe(): Promise<void>;
@@ -22,7 +22,8 @@ export function watchInterrupt(onFirst: () => void = () => {}): Interrupt {
     requested = true;
     onFirst();
   };
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  // SIGUSR2 is what mpirun passes on, and batch systems send before the time is up.
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM", "SIGUSR2"];
   for (const signal of signals) Deno.addSignalListener(signal, onSignal);
   return {
     get requested() {

@@ -1,0 +1,139 @@
+// This module runs in Deno only.
+/** Training on several processes: the steps of one, the end of all where one fails, and the way on. */
+import assert from "node:assert/strict";
+import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { mpiLaunch } from "../lib/deno/mpi.ts";
+import { task, TINY, writeCoco } from "./commands.ts";
+import { Job, lacksMpi, lacksNamespaces, RANKS, trainCommand, TwoMachines } from "./mpirun.ts";
+
+let dir = "";
+
+/** Flags of a run with dropout, whose last batch of an epoch has two rows. */
+function run(out: string, ...more: string[]): string[] {
+  const steps = more.includes("--steps") ? [] : ["--steps", `${STEPS}`];
+  return [...TINY, "--annotations", `${dir}/captions.json`, "--images", `${dir}/photos`, "--dropout", "0.4"]
+    .concat("--data", `${dir}/data`, "--out", `${dir}/${out}`, "--log-every", "1", "--checkpoint-every", "3")
+    .concat(steps, more);
+}
+const STEPS = 30;
+
+/** Loss, cross entropy and norm of the gradient of each step. */
+function readings(out: string): number[][] {
+  const lines = Deno.readTextFileSync(`${dir}/${out}/metrics.jsonl`).trimEnd().split("\n");
+  return lines.map((line) => JSON.parse(line)).filter(({ split }) => !split)
+    .map(({ step, loss, crossEntropy, gradNorm }) => [step, loss, crossEntropy, gradNorm]);
+}
+
+/** Asserts that a run's first steps are those of one process. */
+function assertSame(out: string, steps: number, tolerance: number): void {
+  const found = readings(out).slice(0, steps);
+  const want = readings("alone").slice(0, steps);
+  assert.equal(found.length, steps);
+  found.forEach((row, i) =>
+    row.forEach((value, j) => {
+      const error = Math.abs(value / want[i][j] - 1);
+      const name = ["step", "loss", "cross entropy", "norm"][j];
+      assert.ok(
+        error <= tolerance,
+        `${name} of step ${i + 1}: ${value}, alone it is ${want[i][j]} (${error})`,
+      );
+    })
+  );
+}
+
+describe("how a process was started", () => {
+  it("is read from what mpirun leaves in the environment, and not without it", () => {
+    const of = (env: Record<string, string>) => mpiLaunch((name) => env[name]);
+    assert.equal(of({}), undefined);
+    const ompi = {
+      OMPI_COMM_WORLD_SIZE: "8",
+      OMPI_COMM_WORLD_LOCAL_RANK: "1",
+      OMPI_COMM_WORLD_LOCAL_SIZE: "4",
+    };
+    assert.deepEqual(of(ompi), { kind: "Open MPI", size: 8, local: { rank: 1, size: 4 } });
+    const mpich = { PMI_SIZE: "2", MPI_LOCALRANKID: "0", MPI_LOCALNRANKS: "2" };
+    assert.deepEqual(of(mpich), { kind: "MPICH", size: 2, local: { rank: 0, size: 2 } });
+  });
+
+  it("explains where the library is missing", async () => {
+    const probe = new URL("../lib/deno/mpi.ts", import.meta.url);
+    const code = `const { openCommunicator } = await import("${probe}"); await openCommunicator();`;
+    const args = ["eval", "--no-check", code]; // eval has all permissions
+    const env = { OMPI_COMM_WORLD_SIZE: "2", SHOWTELL_MPI: "/nowhere/libmpi.so", NO_COLOR: "1" };
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, env }).output();
+    assert.ok(!success);
+    assert.match(
+      new TextDecoder().decode(stderr),
+      /Cannot join the other processes: Open MPI has started this one.*\/nowhere\/libmpi\.so.*apt install openmpi-bin/,
+    );
+  });
+});
+
+describe("train on several processes", { ignore: lacksMpi }, () => {
+  beforeAll(async () => {
+    dir = await Deno.makeTempDir();
+    await writeCoco(dir);
+    const { code, stderr } = await task("train", ...run("alone"));
+    assert.equal(code, 0, stderr);
+  });
+  afterAll(() => Deno.remove(dir, { recursive: true }));
+
+  it("takes the steps of one: two and three, with dropout and shared statistics", async () => {
+    for (const count of [2, 3]) { // three: one has no row of a batch of two
+      const args = run(`team${count}`, "--sync-bn", "--steps", "12");
+      const { code, output } = await new Job([...RANKS(count), ...trainCommand(...args)]).end();
+      assert.equal(code, 0, output);
+      assert.match(output, new RegExp(`rank 0 of ${count} on`));
+      assertSame(`team${count}`, 10, 1e-5);
+      assert.equal(output.match(/^step 1 /gm)?.length, 1, "only one speaks");
+    }
+  });
+
+  it("ends all where one fails, with its rank, machine and reason", async () => {
+    const other = JSON.parse(Deno.readTextFileSync(`${dir}/captions.json`));
+    other.annotations[0].caption = "Something else.";
+    Deno.writeTextFileSync(`${dir}/other.json`, JSON.stringify(other));
+    const [, ...mine] = [...RANKS(1), ...trainCommand(...run("failed"))];
+    const theirs = trainCommand(...run("failed")).map((word) => word.replace("captions.json", "other.json"));
+    const { code, output } = await new Job(["-np", ...mine, ":", "-np", "1", ...theirs]).end();
+    assert.equal(code, 1);
+    assert.match(
+      output,
+      /rank 1 of 2 on \S+: Cannot train together: the data here are \w+, those of rank 0 are \w+/,
+    );
+  });
+
+  it("stops behind the same step when one is told to, and goes on with another number of processes", async () => {
+    const args = run("stopped", "--sync-bn");
+    const job = new Job([...RANKS(2), ...trainCommand(...args)]);
+    await job.says(/^step 4 /m);
+    job.signal("SIGUSR2"); // which mpirun passes on
+    const { code, output } = await job.end();
+    assert.equal(code, 130, output);
+    const [, step] = /interrupted at step (\d+) of 30, saved at \1;/.exec(output) ?? assert.fail(output);
+    assert.ok(Number(step) >= 4 && Number(step) < STEPS);
+    const alone = await task("train", ...run("stopped", "--resume"));
+    assert.equal(alone.code, 0, alone.stderr);
+    assertSame("stopped", STEPS, 1e-4);
+  });
+
+  it("ends with the rank's name when one is killed on another machine, and resumes", {
+    ignore: lacksNamespaces,
+  }, async () => {
+    await using machines = await TwoMachines.make(dir);
+    const pid = `echo $$ > ${dir}/pid$OMPI_COMM_WORLD_RANK; exec "$0" "$@"`;
+    const start = (...more: string[]) =>
+      machines.start("sh", "-c", pid, ...trainCommand(...run("killed", "--sync-bn", ...more)));
+    const job = start();
+    await job.says(/^step 5 /m);
+    Deno.kill(Number(Deno.readTextFileSync(`${dir}/pid1`)), "SIGKILL");
+    const { code, output } = await job.end();
+    assert.notEqual(code, 0);
+    assert.match(output, new RegExp(`process rank 1 with PID \\d+ on node \\S+ exited on signal 9`));
+    assert.ok(readings("killed").length < STEPS, "it ended before its last step");
+    const resumed = await start("--resume").end();
+    assert.equal(resumed.code, 0, resumed.output);
+    assert.match(resumed.output, /resumed at step \d+ of 30/);
+    assertSame("killed", STEPS, 1e-4);
+  });
+});
