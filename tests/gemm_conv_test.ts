@@ -108,6 +108,30 @@ for (const { name, options, ignore } of ENGINES) {
       );
     });
 
+    it("equals the twins for random shapes with enough to do for a BLAS", () => {
+      let checked = 0;
+      for (let round = 0; checked < 12 && round < 100; round++) {
+        const s = shapeOf({
+          batch: bench.pick([1, 2, 5]),
+          inHeight: bench.pick([7, 8, 13, 23]),
+          inWidth: bench.pick([5, 9, 14, 31]),
+          inChannels: bench.pick([8, 13, 20, 40]),
+          outChannels: bench.pick([16, 37, 70]),
+          kernelHeight: bench.pick([1, 2, 3, 3, 5]),
+          kernelWidth: bench.pick([1, 2, 3, 3, 5]),
+          stride: bench.pick([1, 1, 2, 3]),
+          padding: bench.pick([0, 1, 1, 2, 6]),
+          groups: 1,
+        });
+        const pixels = s.batch * s.outHeight * s.outWidth;
+        const work = pixels * s.outChannels * s.kernelHeight * s.kernelWidth * s.inChannels;
+        if (!(work >= 1 << 20 && work < 6 << 20)) continue;
+        check(s, { bias: bench.pick([true, false]), relu: bench.pick([true, false]) });
+        checked++;
+      }
+      assert.equal(checked, 12);
+    });
+
     it("lets NaN through, the padding's zeros apart", () => {
       const sizes = {
         batch: 1,

@@ -3,6 +3,7 @@
 
 import { ceilDiv, type NumberArray } from "../kernel.ts";
 import { evenBlock } from "./blocks.ts";
+import { runConvBlas, suitsConvBlas } from "./conv_blas.ts";
 import { CONV_SLOTS } from "./conv_jobs.ts";
 import { isDepthwise, runDepthwise } from "./depthwise.ts";
 import type { ConvShape } from "./engine.ts";
@@ -106,6 +107,10 @@ export function conv2d(
     return gemm(machine, { a: x, b: weight, c: y, M, N, K, bias }, options);
   }
   const address = bias ? addressOf(machine, { name: "bias", array: bias }, 0, s.outChannels) : 0;
+  if (suitsConvBlas(machine, s)) {
+    const { image: x, weight, output: y } = at;
+    return runConvBlas(machine, "conv_blas", { x, weight, y, bias: address, relu: options.relu }, s);
+  }
   const flags = options.relu ? RELU : 0;
   if (isDepthwise(s)) {
     return runDepthwise(machine, "depthwise", {
@@ -176,6 +181,9 @@ export function conv2dBackwardInput(
   }
   if (isDepthwise(s)) {
     return runDepthwise(machine, "depthwise_input", { x: at.image, weight: at.weight, y: at.output }, s);
+  }
+  if (suitsConvBlas(machine, s)) {
+    return runConvBlas(machine, "conv_blas_input", { x: at.image, weight: at.weight, y: at.output }, s);
   }
   const channels = s.outChannels / s.groups;
   const N = s.inChannels / s.groups;

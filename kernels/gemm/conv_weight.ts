@@ -3,6 +3,7 @@
 
 import { ceilDiv, type NumberArray } from "../kernel.ts";
 import { evenBlock } from "./blocks.ts";
+import { runConvBlas, suitsConvBlas } from "./conv_blas.ts";
 import { CONV_WEIGHT_SLOTS } from "./conv_jobs.ts";
 import { addresses, isProduct } from "./conv.ts";
 import { isDepthwise, runDepthwise } from "./depthwise.ts";
@@ -34,6 +35,9 @@ export function conv2dBackwardWeight(
   }
   if (isDepthwise(s)) {
     return runDepthwise(machine, "depthwise_weight", { x: at.image, weight: at.weight, y: at.output }, s);
+  }
+  if (suitsConvBlas(machine, s)) {
+    return runConvBlas(machine, "conv_blas_weight", { x: at.image, weight: at.weight, y: at.output }, s);
   }
   const channels = s.inChannels / s.groups;
   const N = s.outChannels / s.groups;

@@ -3,6 +3,7 @@
 
 import { ModuleBuilder } from "./assembler.ts";
 import { defineBlasEdges, defineBlasJob, importSgemm } from "./blas_jobs.ts";
+import { defineConvBlasJobs } from "./conv_blas_jobs.ts";
 import { defineConvJob, defineConvWeightJob } from "./conv_jobs.ts";
 import { defineDepthwise, defineDepthwiseInput, defineDepthwiseWeight } from "./depthwise_jobs.ts";
 import { defineDotJob, defineGemmJob } from "./gemm_jobs.ts";
@@ -37,6 +38,10 @@ export function buildModule(
   if (sgemm) {
     const edges = defineBlasEdges(module);
     module.job("blas", defineBlasJob(module, sgemm, edges));
+    const conv = defineConvBlasJobs(module, sgemm, edges);
+    module.job("conv_blas", conv.forward);
+    module.job("conv_blas_input", conv.input);
+    module.job("conv_blas_weight", conv.weight);
   }
   const loops = defineLoops(module);
   definePool(module);
