@@ -52,7 +52,12 @@ await runScript(async () => {
   const { vocabulary, train } = dataset;
 
   // 3. What it learns: an encoder that looks and a decoder that writes, started at random or from ImageNet's weights.
-  const model = new CaptionModel(backend, plan.config, { words: vocabulary.size, seed: options.seed });
+  const { seed, precision } = options;
+  const model = new CaptionModel(backend, plan.config, {
+    words: vocabulary.size,
+    seed,
+    activations: precision,
+  });
   if (weights) loadEncoder(model, weights);
   if (plan.preset.biasFromFrequency) startBiasAtFrequency(model, train.tokens);
   say(`${plan.config.encoder} + ${plan.config.decoder}: ${model.parameters.count} parameters`);
@@ -63,7 +68,7 @@ await runScript(async () => {
   const team = teamOf(group, backend, { syncBatchNorm: options.syncBn });
   const loader = new BatchLoader(train, { ...plan.batches, share: { passes: accumulate, ...group } });
   const steps = options.steps ?? Math.ceil(plan.epochs * loader.stepsPerEpoch);
-  const recipe = trainingRecipe(plan.preset, { steps, seed: options.seed });
+  const recipe = trainingRecipe(plan.preset, { steps, seed, precision });
   const trainer = new Trainer(model, recipe, { accumulate, team });
   const pictures = await trainingBatches({ model, dataset, loader, recipe }, options);
   const info = {

@@ -59,8 +59,9 @@ await runScript(async () => {
   // 3. What it learns: to beat its own captions by CIDEr-D, the end token counted as a word.
   const signature = rewardSignature({ baseline, samples });
   console.error(`reward ${signature}, frequencies of ${train.images.length} pictures`);
-  const { learningRate, schedule, warmup, clipNorm, maxLength } = options;
-  const recipe = { learningRate, schedule, warmup, clipNorm, alphaC: 0, steps, seed };
+  const { learningRate, schedule, warmup, clipNorm, maxLength, precision } = options;
+  const f16 = precision === "f16" && { precision };
+  const recipe = { learningRate, schedule, warmup, clipNorm, alphaC: 0, steps, seed, ...f16 };
   const trainer = new Trainer(model, recipe);
   const { words } = vocabulary;
   const rewards = new RewardWorker(train.tokens, vocabulary.words);

@@ -13,18 +13,27 @@ export type DeviceName = (typeof DEVICES)[number];
  * "auto" takes a GPU where there is one, else the CPU: a software adapter, a CPU that plays a GPU, is slower than
  * the CPU itself.
  *
- * @param options For the CPU, where it is the CPU.
- * @throws {Error} If "webgpu" is asked for and there is no adapter.
+ * @param options For the CPU, where it is the CPU; `halves`: with f16 storage, default false.
+ * @throws {Error} If "webgpu" is asked for and there is no adapter, or f16 storage and the device has none.
  */
 export async function openBackend(
   device: DeviceName = "auto",
-  options: CpuOptions = {},
+  options: CpuOptions & { readonly halves?: boolean } = {},
 ): Promise<Backend> {
-  if (device === "cpu") return await openCpu(options);
-  if (device === "auto") {
-    const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
-    if (!adapter || adapter.info.isFallbackAdapter) return await openCpu(options);
+  const { halves = false } = options;
+  if (device === "webgpu" || (device === "auto" && await hasGpu())) {
+    const { openWebgpu } = await import("./webgpu.ts"); // loaded only where it is used
+    return await openWebgpu({ halves });
   }
-  const { openWebgpu } = await import("./webgpu.ts"); // loaded only where it is used
-  return await openWebgpu();
+  if (halves) {
+    throw new Error(
+      "Cannot use f16 on the CPU: it computes in f32 and gains nothing by it, use --precision f32 or --device webgpu",
+    );
+  }
+  return await openCpu(options);
+}
+
+async function hasGpu(): Promise<boolean> {
+  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+  return adapter != null && !adapter.info.isFallbackAdapter;
 }

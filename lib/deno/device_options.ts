@@ -2,6 +2,7 @@
 /** Flags of every script that computes: where, and with what. */
 
 import { DEVICES } from "../backend/open.ts";
+import { PRECISIONS } from "../train/recipe.ts";
 import { BLAS_CHOICES } from "./blas.ts";
 import type { OptionDefinition, OptionDefinitions } from "./cli.ts";
 
@@ -12,8 +13,13 @@ export const BLAS_OPTION = {
   description: "the system's BLAS (OpenBLAS, Accelerate) on the CPU: auto, where it is there and allowed",
 } as const satisfies OptionDefinition;
 
-/** `--device` and `--blas`; see `openDevice`. */
+/** `--device`, `--precision` and `--blas`; see `openDevice`. */
 export const DEVICE_OPTIONS = {
   device: { default: "auto", choices: DEVICES, description: "what computes" },
+  precision: {
+    default: "f32",
+    choices: PRECISIONS,
+    description: "f16: half floats in a GPU's memory, for feature maps and, when nothing is trained, weights",
+  },
   blas: BLAS_OPTION,
 } as const satisfies OptionDefinitions;

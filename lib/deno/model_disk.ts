@@ -45,10 +45,23 @@ export async function writeSafetensors(path: string, file: SafetensorsFile): Pro
   await writeFileAtomic(path, serialiseSafetensors(await sealed(file)));
 }
 
-/** Loads a model onto a device. Throws as {@linkcode readSafetensors} and modelFromFile do. */
-export async function loadModel(backend: Backend, path: string): Promise<LoadedModel> {
+/**
+ * Loads a model onto a device, in half floats where the device was opened for them. Throws as {@linkcode readSafetensors}
+ * and modelFromFile do.
+ *
+ * @param options `trained`: it is about to be trained, so its weights stay f32. Default false.
+ */
+export async function loadModel(
+  backend: Backend,
+  path: string,
+  { trained = false }: { readonly trained?: boolean } = {},
+): Promise<LoadedModel> {
   const hint = "run `deno task demo` or `deno task train` first, or name another with --model";
-  return modelFromFile(backend, await readSafetensors(path, hint), path);
+  const type = backend.halves ? "f16" : "f32";
+  return modelFromFile(backend, await readSafetensors(path, hint), path, {
+    activations: type,
+    weights: trained ? "f32" : type,
+  });
 }
 
 /** Loads models that write together. Throws as {@linkcode loadModel} does. */

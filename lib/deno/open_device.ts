@@ -1,6 +1,7 @@
 // This module runs in Deno only.
 import type { Backend } from "../backend/backend.ts";
 import { type DeviceName, openBackend } from "../backend/open.ts";
+import type { Precision } from "../train/recipe.ts";
 import { type BlasChoice, openBlas } from "./blas.ts";
 
 const RUNTIME_DIR = "XDG_RUNTIME_DIR";
@@ -9,6 +10,8 @@ const RUNTIME_DIR = "XDG_RUNTIME_DIR";
 export interface DeviceWish {
   /** Default "auto". */
   readonly device?: DeviceName;
+  /** "f16": a device with storage of half floats. Default "f32". */
+  readonly precision?: Precision;
   /** Default "auto". */
   readonly blas?: BlasChoice;
   /** Threads of the CPU that compute. Default: as many as it has cores. */
@@ -19,17 +22,17 @@ export interface DeviceWish {
  * Opens the device that a person asked for: as {@linkcode openBackend}, with the system's BLAS on the CPU, and without
  * the complaints of graphics drivers.
  *
- * @throws {Error} If "webgpu" is asked for and there is no adapter, or a BLAS and there is none.
+ * @throws {Error} If "webgpu" is asked for and there is no adapter, a BLAS and there is none, or f16 and there is none.
  */
 export async function openDevice(wish: DeviceWish = {}): Promise<Backend> {
-  const { device = "auto", blas = "auto", threads } = wish;
+  const { device = "auto", precision = "f32", blas = "auto", threads } = wish;
   if (device !== "cpu") quietGraphics();
   if (blas === "on" && device === "webgpu") {
     throw new Error(
       "Cannot use the system's BLAS: it computes on the CPU, leave out --blas on or --device webgpu",
     );
   }
-  return await openBackend(device, { threads, blas: () => openBlas(blas) });
+  return await openBackend(device, { threads, blas: () => openBlas(blas), halves: precision === "f16" });
 }
 
 /**

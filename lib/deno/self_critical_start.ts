@@ -16,6 +16,10 @@ export async function startingModel(
   { found }: RunFolder,
   { from, data }: { readonly from?: string; readonly data: string },
 ): Promise<LoadedModel> {
-  if (found) return modelFromFile(backend, found.file, found.path);
-  return await loadModel(backend, from ?? await findModel(data));
+  if (found) {
+    return modelFromFile(backend, found.file, found.path, {
+      activations: backend.halves ? "f16" : "f32",
+    });
+  }
+  return await loadModel(backend, from ?? await findModel(data), { trained: true });
 }

@@ -6,7 +6,7 @@ import { type FileTensor, type SafetensorsFile } from "../data/safetensors.ts";
 import type { Parameter } from "../nn/parameters.ts";
 import type { WordSource } from "../data/dataset.ts";
 import { Vocabulary } from "../text/vocabulary.ts";
-import { CaptionModel } from "./caption_model.ts";
+import { CaptionModel, type ModelOptions } from "./caption_model.ts";
 import { infoProblems } from "./check_info.ts";
 import type { ModelConfig } from "./config.ts";
 
@@ -50,13 +50,19 @@ export async function modelToFile(model: CaptionModel, info: ModelInfo): Promise
  * Builds the model that a file holds.
  *
  * @param name The file's name, for errors.
+ * @param stored How the device stores it. Default: in f32.
  * @throws {SyntaxError} If it is no model of ours, of another format, or damaged: all that is wrong is named.
  * @throws {RangeError} If tensors are missing or have other shapes: all are named.
  */
-export function modelFromFile(backend: Backend, file: SafetensorsFile, name: string): LoadedModel {
+export function modelFromFile(
+  backend: Backend,
+  file: SafetensorsFile,
+  name: string,
+  stored: Pick<ModelOptions, "activations" | "weights"> = {},
+): LoadedModel {
   const info = readInfo(file, name);
   const vocabulary = new Vocabulary(info.words);
-  const model = new CaptionModel(backend, info.config, { words: vocabulary.size, seed: null });
+  const model = new CaptionModel(backend, info.config, { words: vocabulary.size, seed: null, ...stored });
   try {
     loadParameters(model.parameters.all, file.tensors, name);
   } catch (error) {

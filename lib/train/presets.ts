@@ -103,8 +103,17 @@ export function modelConfig(preset: Preset, preprocessing: ModelConfig["preproce
 /** How a recipe trains it. */
 export function trainingRecipe(
   preset: Preset,
-  { steps, seed }: { readonly steps: number; readonly seed: number },
+  { steps, seed, precision }: Pick<Recipe, "steps" | "seed" | "precision">,
 ): Recipe {
   const { learningRate, schedule, warmup, clipNorm, alphaC } = preset;
-  return { learningRate, schedule, warmup, clipNorm, alphaC, steps, seed };
+  return {
+    learningRate,
+    schedule,
+    warmup,
+    clipNorm,
+    alphaC,
+    steps,
+    seed,
+    ...precision === "f16" && { precision },
+  };
 }
