@@ -94,7 +94,7 @@ save("parallel", nn.DataParallel(net))
 save("parallel_state", nn.DataParallel(net).state_dict())
 save("wrapped", {"epoch": 3, "state_dict": net.state_dict(), "optimizer": optimiser.state_dict()})
 save("two", {"epoch": 3, "bleu-4": 0.2, "encoder": net.features, "decoder": nn.DataParallel(net.cell),
-             "encoder_optimizer": None, "decoder_optimizer": optimiser})
+             "encoder_optimizer": None, "decoder_optimizer": optimiser, "optimizer": optimiser.state_dict()})
 write_json("module", describe(net.state_dict()))
 save("nothing", {"epoch": 3})
 scripted = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { parsePickle } from "../lib/data/pickle.ts";
 import { PickleRecord, type PickleValue } from "../lib/data/pickle_values.ts";
 import { parsePth } from "../lib/data/pth.ts";
-import type { FileTensor } from "../lib/data/safetensors.ts";
+import { serialisePth } from "../lib/data/pth_writer.ts";
+import { type FileTensor, parseSafetensors, serialiseSafetensors } from "../lib/data/safetensors.ts";
 import { plainNames } from "../lib/data/torch_names.ts";
 import { parseWeights, torchState } from "../lib/data/torch_state.ts";
 import { lacksTorch, python } from "./python.ts";
@@ -158,6 +159,26 @@ describe("PyTorch's checkpoints", { ignore: lacksTorch }, () => {
     });
   });
 
+  it("are written as PyTorch's own careful reader takes them", async () => {
+    const parts = serialisePth(new Map([["state", weights("tensors.zip.pth")]]));
+    await Deno.writeFile(
+      `${dir}/written.pth`,
+      new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer()),
+    );
+    assert.equal(await python(new URL("check_written.py", import.meta.url).pathname, dir), "equal\n");
+    const names = [...weights("tensors.zip.pth").keys()].map((name) => `state.${name}`);
+    const back = weights("written.pth"); // our reader too: views of the file, whose storages begin at multiples of 64
+    assert.deepEqual([...back.keys()], names);
+    assert.equal(back.get("state.f32")!.data.byteOffset % 64, 0);
+  });
+
+  it("are not written where PyTorch has no such type", () => {
+    const tensor: FileTensor = { dtype: "U32", shape: [1], data: new Uint32Array(1) };
+    assert.throws(() => serialisePth(new Map([["x", tensor]])), {
+      message: /tensor of U32: PyTorch has no such type/,
+    });
+  });
+
   it("reads numpy's arrays from every protocol", () => {
     for (let protocol = 0; protocol < 6; protocol++) {
       const found = weights(`numpy${protocol}.pth`);
@@ -211,6 +232,35 @@ describe("PyTorch's checkpoints", { ignore: lacksTorch }, () => {
   });
 });
 
+describe("bfloat16 in safetensors", () => {
+  it("is read and written to the bit, rounded to the nearest", () => {
+    const data = new Float32Array([1, -2.5, 1 + 2 ** -8, 1 + 3 * 2 ** -8, 3.4e38, NaN, -Infinity]);
+    const parts = serialiseSafetensors({
+      metadata: {},
+      tensors: new Map([["x", { dtype: "BF16", shape: [7], data }]]),
+    });
+    const bytes = pickleOf(...parts.map((part) => [...part]));
+    assert.deepEqual([...new Uint16Array(bytes.slice(-14).buffer)], [
+      0x3f80,
+      0xc020,
+      0x3f80,
+      0x3f82,
+      0x7f80,
+      0x7fc0,
+      0xff80,
+    ]);
+    const { dtype, data: read } = parseSafetensors(bytes, "x").tensors.get("x")!;
+    assert.equal(dtype, "BF16");
+    assert.deepEqual([...read], [1, -2.5, 1, 1 + 2 ** -6, Infinity, NaN, -Infinity]);
+  });
+
+  it("with a header of 640 bytes is not taken for a pickle", () => {
+    const header = { x: { dtype: "U8", shape: [1], data_offsets: [0, 1] } };
+    const bytes = pickleOf([0x80, 2, 0, 0, 0, 0, 0, 0], JSON.stringify(header).padEnd(640), [7]);
+    assert.deepEqual([...parseWeights(bytes, "x").tensors.get("x")!.data], [7]);
+  });
+});
+
 describe("a pickle", () => {
   const parse = (...parts: Parameters<typeof pickleOf>) => parsePickle(pickleOf(...parts), "x.pkl");
 
@@ -225,6 +275,27 @@ describe("a pickle", () => {
     assert.ok(old instanceof PickleRecord && old.type.path === "__main__.Old");
     assert.deepEqual(old.state, new Map([["x", 1]]));
     assert.equal((parse("(c__main__\nOld\nK\x01o.") as PickleRecord).args[0], 1);
+  });
+
+  it("of PyTorch before 0.4, in which a storage is a part of another, gives that part", () => {
+    const id = "(U\x07storagectorch\nFloatStorage\nU\x01rU\x03cpuK\x06(U\x01vK\x02K\x03ttQ"; // three from the second on
+    const tensor = `}U\x01xctorch._utils\n_rebuild_tensor\n(${id}K\x01(K\x02t(K\x01ttRs`;
+    const numbers = [
+      6,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      ...new Uint8Array(new Float32Array([0, 10, 20, 30, 40, 50]).buffer),
+    ];
+    const { tensors } = parseWeights(
+      pickleOf(streamOf(tensor).slice(0, -2), "]U\x01ra.", numbers),
+      "old.pth",
+    );
+    assert.deepEqual([...tensors.get("x")!.data], [30, 40]);
   });
 
   it("that calls what a call made stays inert", () => {

@@ -60,3 +60,10 @@ function resnetNames(names: readonly string[]): string[] {
     return prefix + [RESNET_CHILDREN.get(child) ?? child, ...rest].join(".");
   });
 }
+
+/** The reverse: a tensor's name in a ResNet's Sequential from torchvision's (`layer1.0.conv1.weight` → `4.0.…`). */
+export function sequentialResnetName(name: string): string {
+  const [child, ...rest] = name.split(".");
+  const number = [...RESNET_CHILDREN].find(([, name]) => name === child)?.[0];
+  return [number ?? child, ...rest].join(".");
+}

@@ -1,0 +1,129 @@
+// This module is browser compatible.
+/** What imports of other people's checkpoints share: their tensors taken by name, their rows in our order. */
+
+import type { FileTensor, TensorArray } from "../data/safetensors.ts";
+import type { WordOrder } from "../data/word_map.ts";
+import { type ResnetName, RESNETS } from "./resnet.ts";
+
+/** What is imported. */
+export interface ImportSource {
+  /** The checkpoint's file name, for errors. */
+  readonly name: string;
+  readonly order: WordOrder;
+  /** Kept as a note in the model file: epoch and scores of the checkpoint. */
+  readonly notes?: Readonly<Record<string, unknown>>;
+}
+
+/** The tensors of a foreign checkpoint, under plain names. */
+export class ForeignTensors {
+  readonly #tensors: ReadonlyMap<string, FileTensor>;
+  /** The file's name, for errors. */
+  readonly name: string;
+  /** Whose checkpoints have these names, for errors. */
+  readonly maker: string;
+
+  constructor(tensors: ReadonlyMap<string, FileTensor>, { name, maker }: { name: string; maker: string }) {
+    this.#tensors = tensors;
+    this.name = name;
+    this.maker = maker;
+  }
+
+  /** The error of a checkpoint that is not of the kind asked for. */
+  fail(what: string): RangeError {
+    return new RangeError(`Cannot import ${this.name} as a checkpoint of ${this.maker}: ${what}`);
+  }
+
+  /** Names with a beginning, without it. */
+  under(prefix: string): string[] {
+    return [...this.#tensors.keys()].filter((name) => name.startsWith(prefix))
+      .map((name) => name.slice(prefix.length));
+  }
+
+  /**
+   * A tensor of floats, as f32.
+   *
+   * @param dimensions How many it should have.
+   * @throws {RangeError} If it is missing, of integers, or of other dimensions.
+   */
+  take(name: string, dimensions: number): FileTensor {
+    const found = this.#tensors.get(name);
+    if (!found) throw this.fail(`it has no "${name}"; it has ${this.#some()}`);
+    const { dtype, shape, data } = found;
+    if (shape.length !== dimensions || !/F/.test(dtype)) {
+      throw this.fail(
+        `"${name}" is ${dtype} [${shape.join(", ")}], should be ${dimensions} dimensions of floats`,
+      );
+    }
+    return { dtype: "F32", shape, data: toFloat32(data) };
+  }
+
+  #some(): string {
+    const names = [...this.#tensors.keys()];
+    const more = names.length > 12 ? `, … (${names.length} in all)` : "";
+    return names.slice(0, 12).join(", ") + more;
+  }
+}
+
+function toFloat32(data: TensorArray): Float32Array {
+  return data instanceof Float32Array ? data : Float32Array.from(data as Float64Array); // floats alone come here
+}
+
+/**
+ * A tensor whose first axis is words, in another order.
+ *
+ * @param ids The row of `tensor` that each row of the result is.
+ */
+export function reorderRows({ dtype, shape, data }: FileTensor, ids: readonly number[]): FileTensor {
+  const width = shape.slice(1).reduce((product, size) => product * size, 1);
+  const source = data as Float32Array; // what ForeignTensors gives
+  const rows = new Float32Array(ids.length * width);
+  ids.forEach((id, row) => rows.set(source.subarray(id * width, (id + 1) * width), row * width));
+  return { dtype, shape: [ids.length, ...shape.slice(1)], data: rows };
+}
+
+/**
+ * Which ResNet has these names, as torchvision has them without a prefix.
+ *
+ * @throws {RangeError} If none has.
+ */
+export function resnetOf(names: readonly string[], tensors: ForeignTensors): ResnetName {
+  const blocks = (layer: number) =>
+    new Set(names.flatMap((name) => new RegExp(`^layer${layer}\\.(\\d+)\\.`).exec(name)?.[1] ?? [])).size;
+  const depths = [1, 2, 3, 4].map(blocks);
+  const bottleneck = names.includes("layer1.0.conv3.weight");
+  for (const [name, resnet] of Object.entries(RESNETS) as [ResnetName, (typeof RESNETS)[ResnetName]][]) {
+    if (resnet.bottleneck === bottleneck && resnet.depths.join() === depths.join()) return name;
+  }
+  throw tensors.fail(
+    `its encoder has ${depths.join(", ")} blocks in its four layers, known are ` +
+      Object.entries(RESNETS).map(([name, { depths }]) => `${name} (${depths.join(", ")})`).join(", "),
+  );
+}
+
+/** A ResNet's tensors for our model file. The classifier and the counters of batches stay behind. */
+export function* resnetTensors(
+  prefix: string,
+  tensors: ForeignTensors,
+): Generator<[name: string, tensor: FileTensor]> {
+  for (const name of tensors.under(prefix)) {
+    if (/^fc\.|num_batches_tracked$/.test(name)) continue;
+    const isConv = /(conv\d|downsample\.0)\.weight$/.test(name);
+    yield [`encoder.${name}`, tensors.take(prefix + name, isConv ? 4 : 1)];
+  }
+}
+
+/** Refuses a vocabulary of another size than the tensor's. */
+export function checkWords(
+  { shape }: FileTensor,
+  { foreign, theirs, order }: {
+    readonly foreign: ForeignTensors;
+    readonly theirs: string;
+    readonly order: WordOrder;
+  },
+): void {
+  if (shape[0] === order.theirIds.length) return;
+  throw foreign.fail(
+    `"${theirs}" has rows for ${shape[0]} words, the vocabulary has ${order.theirIds.length}: ` +
+      "name the vocabulary that it was trained with (--words)",
+  );
+}
