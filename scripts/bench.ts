@@ -24,7 +24,9 @@ import { DEVICES } from "../lib/backend/open.ts";
 import { benchLoader, LOADER_NAMES } from "../lib/deno/bench_loader.ts";
 import { racePeers } from "../lib/deno/bench_peers.ts";
 import { openPytorch } from "../lib/deno/bench_pytorch.ts";
+import { openBlas } from "../lib/deno/blas.ts";
 import { parseOptions, UsageError } from "../lib/deno/cli.ts";
+import { BLAS_OPTION } from "../lib/deno/device_options.ts";
 import { quietGraphics } from "../lib/deno/open_device.ts";
 import { runScript } from "../lib/deno/run_script.ts";
 
@@ -44,8 +46,12 @@ await runScript(async () => {
       max: 16,
       description: "most threads; all is measured with one and with so many (default: the machine's)",
     },
+    blas: BLAS_OPTION,
     rounds: { default: 5, min: 1, description: "times everything is measured; the median counts" },
-    peers: { default: false, description: "race with tfjs, jax-js, onnxruntime and PyTorch where they are" },
+    peers: {
+      default: false,
+      description: "race with tfjs, jax-js, onnxruntime, PyTorch, numpy where they are",
+    },
     reference: { placeholder: "DIR", description: "folder of PyTorch's bench_step.py, to race with it" },
     profile: { default: false, description: "a table of the time in each kernel of a training step" },
     json: { default: false, description: "print the figures as JSON on stdout" },
@@ -100,12 +106,18 @@ await runScript(async () => {
     add(report);
   }
   if (options.peers && races.length > 0) {
-    const request = { ...choice, rounds, reference, names: races.map(({ name }) => name) };
+    const request = {
+      ...choice,
+      rounds,
+      reference,
+      blas: options.blas,
+      names: races.map(({ name }) => name),
+    };
     for await (const raced of racePeers(request)) {
       add(describeRace(worksNamed([raced.name])[0], raced, peaks));
     }
   } else if (races.length > 0) {
-    const contestants: Contestant[] = await openContestants(choice);
+    const contestants: Contestant[] = await openContestants(choice, openBlas(options.blas));
     if (reference && onCpu) {
       for (const count of choice.threads) contestants.push(await openPytorch(reference, count));
     }

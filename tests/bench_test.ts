@@ -80,7 +80,7 @@ describe("race()", () => {
   it("notices a kernel that does nothing, even after one that was right", async () => {
     for (const work of WORKS) {
       await race(work, [ourContestant(cpu)], QUICK); // leaves right results in memory that is used again
-      const broken = ourContestant(new BrokenBackend(cpu, work.kernels), 1);
+      const broken = ourContestant(new BrokenBackend(cpu, work.kernels), { threads: 1 });
       const outcomes = await race(work, [broken], QUICK);
       assert.match(outcomes[0].problem ?? "nothing was noticed", /is right$/, work.name);
       const { failures, results, lines } = describeRace(work, reportOf(work, outcomes), new Map());

@@ -49,7 +49,8 @@ export function runConvBlas(
   const tasksN = Math.max(1, Math.min(parts, Math.floor(s.outChannels / LEAST_BLOCK_N)));
   const blockN = ceilDiv(s.outChannels, tasksN);
   const blockY = ceilDiv(s.kernelHeight, Math.min(s.kernelHeight, ceilDiv(parts, tasksN)));
-  const patch = blockY * s.kernelWidth * s.inChannels;
+  // Whole patches, whatever a task's part of them: the chunks, and with them the sums, do not depend on the threads.
+  const patch = s.kernelHeight * s.kernelWidth * s.inChannels;
   const most = Math.max(s.outWidth, Math.min(CHUNK_FLOATS / patch, CHUNK_PIXELS));
   const blockRows = Math.max(1, Math.min(s.outHeight, Math.floor(most / s.outWidth)));
   const evenly = job === "conv_blas_weight" ? s.batch : ceilDiv(s.batch, threads);

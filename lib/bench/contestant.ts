@@ -37,6 +37,8 @@ export interface Who {
   readonly device: "cpu" | "webgpu";
   /** Threads that compute, on the CPU. */
   readonly threads?: number;
+  /** Whether ours uses the system's BLAS. Default false. */
+  readonly blas?: boolean;
 }
 
 /** Somebody who does works. */
@@ -51,10 +53,11 @@ export interface Contestant extends Who {
   close(): void | Promise<void>;
 }
 
-/** For people: "cpu, 2 threads", "tfjs (webgpu)". */
-export function titleOf({ peer, device, threads }: Who): string {
+/** For people: "cpu, 2 threads", "cpu + BLAS, 1 thread", "tfjs (webgpu)". */
+export function titleOf({ peer, device, threads, blas }: Who): string {
+  const where = blas ? `${device} + BLAS` : device;
   const place = threads === undefined
-    ? device
-    : `${device}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
+    ? where
+    : `${where}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
   return peer ? `${peer} (${place})` : place;
 }

@@ -1,6 +1,7 @@
 // This module is browser compatible.
 /** Our own contestants on this machine's devices. */
 
+import type { Blas } from "../../kernels/gemm/mod.ts";
 import { openCpu } from "../backend/cpu.ts";
 import { openWebgpu } from "../backend/webgpu.ts";
 import type { Contestant } from "./contestant.ts";
@@ -13,11 +14,23 @@ export interface DeviceChoice {
   readonly threads: readonly number[];
 }
 
-/** Opens ours on every device that was chosen. */
-export async function openContestants({ devices, threads }: DeviceChoice): Promise<Contestant[]> {
+/**
+ * Opens ours on every device that was chosen.
+ *
+ * @param blas The system's BLAS: ours takes part with it and without it.
+ */
+export async function openContestants(
+  { devices, threads }: DeviceChoice,
+  blas?: Blas,
+): Promise<Contestant[]> {
   const contestants: Contestant[] = [];
   if (devices.includes("cpu")) {
-    for (const count of threads) contestants.push(ourContestant(await openCpu({ threads: count }), count));
+    for (const library of blas ? [undefined, blas] : [undefined]) {
+      for (const count of threads) {
+        const backend = await openCpu({ threads: count, blas: () => library });
+        contestants.push(ourContestant(backend, { threads: count, blas: library !== undefined }));
+      }
+    }
   }
   if (devices.includes("webgpu")) contestants.push(ourContestant(await openWebgpu()));
   return contestants;

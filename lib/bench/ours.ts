@@ -15,10 +15,14 @@ import { prepareStep } from "./step.ts";
 import { convShapes, type ConvWork, inputsOf, type KernelWork, shapesOf } from "./work.ts";
 
 /** Ours on a backend, which it closes in the end. */
-export function ourContestant(backend: Backend, threads?: number): Contestant {
+export function ourContestant(
+  backend: Backend,
+  { threads, blas }: { readonly threads?: number; readonly blas?: boolean } = {},
+): Contestant {
   return {
     device: backend.name === "cpu" ? "cpu" : "webgpu",
     threads,
+    blas,
     prepare: (work, seed) => Promise.resolve(prepare(backend, work, seed)),
     close: () => backend.close(),
   };

@@ -26,6 +26,8 @@ export interface PeersRequest extends DeviceChoice {
   readonly rounds: number;
   /** Folder of PyTorch's reference, where it takes part. */
   readonly reference?: string;
+  /** Whether ours takes part with the system's BLAS too. */
+  readonly blas: "auto" | "on" | "off";
 }
 
 /** One contestant's part of a race. */
@@ -45,10 +47,11 @@ export interface RaceReport {
 
 /** Outcomes without what cannot leave the process. */
 export function reportOf({ name }: Work, outcomes: readonly Outcome[]): RaceReport {
-  const entries = outcomes.map(({ contestant: { peer, device, threads }, ms, problem }) => ({
+  const entries = outcomes.map(({ contestant: { peer, device, threads, blas }, ms, problem }) => ({
     peer,
     device,
     threads,
+    blas,
     ms,
     problem,
   }));

@@ -51,7 +51,7 @@ export function describeRace(work: Work, { entries }: RaceReport, peaks: Peaks):
       continue;
     }
     const figures = figuresOf(work, median(entry.ms));
-    const name = work.name + threadsSuffix(entry.threads);
+    const name = work.name + threadsSuffix(entry.threads) + (entry.blas ? ", BLAS" : "");
     const { device, peer = null } = entry;
     for (const { value, unit, higherIsBetter, suffix = "" } of figures) {
       results.push({ name: name + suffix, device, value: rounded(value), unit, higherIsBetter, peer });
@@ -102,9 +102,9 @@ function shareText(work: Work, entry: Entry, peaks: Peaks): string {
 /** "ours 1.2 times as fast with 1 thread, 1.9 with 2". */
 function ratioText(peer: Entry, entries: readonly Entry[]): string {
   const ours = entries.filter((entry) => !entry.peer && entry.device === peer.device && !entry.problem);
-  const ratios = ours.map(({ ms, threads }) => {
+  const ratios = ours.map(({ ms, threads, blas }) => {
     const place = threads === undefined ? "" : ` with ${threads} ${threads === 1 ? "thread" : "threads"}`;
-    return `${speedRatio(ms, peer.ms).toFixed(2)}×${place}`;
+    return `${speedRatio(ms, peer.ms).toFixed(2)}×${place}${blas ? " and BLAS" : ""}`;
   });
   return ratios.length > 0 ? `ours ${ratios.join(", ")}` : "";
 }

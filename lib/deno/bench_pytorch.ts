@@ -10,15 +10,15 @@ const PYTHONS = ["python3", "/usr/bin/python3"] as const;
 const STEPS = 10;
 
 /**
- * Finds a Python that has torch.
+ * Finds a Python that has a package.
  *
  * @throws {Error} If there is none, or the task may not run it.
  */
-export async function findTorch(): Promise<string> {
+export async function findPython(packageName: "torch" | "numpy"): Promise<string> {
   for (const python of PYTHONS) {
     try {
       const { success } = await new Deno.Command(python, {
-        args: ["-c", "import torch"],
+        args: ["-c", `import ${packageName}`],
         stdout: "null",
         stderr: "null",
       }).output();
@@ -27,7 +27,7 @@ export async function findTorch(): Promise<string> {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
-  throw new Error(`Cannot compare with PyTorch: neither ${PYTHONS.join(" nor ")} can import torch`);
+  throw new Error(`Cannot compare with ${packageName}: neither ${PYTHONS.join(" nor ")} can import it`);
 }
 
 /**
@@ -36,7 +36,7 @@ export async function findTorch(): Promise<string> {
  * @param dir Folder of `bench_step.py`.
  */
 export async function openPytorch(dir: string, threads: number): Promise<Contestant> {
-  const python = await findTorch();
+  const python = await findPython("torch");
   const script = `${dir}/bench_step.py`;
   await Deno.stat(script);
   const runner = (args: readonly string[], field?: string): Runner => ({

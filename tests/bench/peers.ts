@@ -6,16 +6,17 @@ import type { Contestant } from "../../lib/bench/contestant.ts";
 import { race } from "../../lib/bench/race.ts";
 import { type PeersRequest, reportOf, worksNamed } from "../../lib/bench/races.ts";
 import { REPORT } from "../../lib/deno/bench_peers.ts";
+import { openBlas } from "../../lib/deno/blas.ts";
 import { openPytorch } from "../../lib/deno/bench_pytorch.ts";
 import { openJax } from "./jax.ts";
 import { openOnnxruntime } from "./onnxruntime.ts";
 import { openTfjs } from "./tfjs.ts";
-import { openTorchKernels } from "./torch.ts";
+import { openNumpy, openTorchKernels } from "./python_kernels.ts";
 
 const request = JSON.parse(Deno.args[0]) as PeersRequest; // written by the process that started this one
-const { devices, threads, names, reference, rounds } = request;
+const { devices, threads, names, reference, rounds, blas } = request;
 
-const contestants: Contestant[] = await openContestants({ devices, threads });
+const contestants: Contestant[] = await openContestants({ devices, threads }, openBlas(blas));
 const onCpu = devices.includes("cpu");
 const onWebgpu = devices.includes("webgpu");
 await join("tfjs wasm", onCpu, () => openTfjs("wasm"));
@@ -25,6 +26,7 @@ await join("jax-js webgpu", onWebgpu, () => openJax("webgpu"));
 for (const count of threads) {
   await join("onnxruntime", onCpu, () => openOnnxruntime(count));
   await join("PyTorch", onCpu, () => openTorchKernels(count));
+  await join("numpy", onCpu, () => openNumpy(count));
   if (reference) {
     await join("PyTorch's reference", onCpu, () => openPytorch(reference, count));
   }

@@ -1,23 +1,35 @@
 // This module runs in Deno only.
-/** PyTorch's kernels as a contestant: `torch_kernels.py` at the other end of a pipe. */
+/** PyTorch's and numpy's kernels as contestants: `torch_kernels.py`, `numpy_kernels.py` at the other end of a pipe. */
 
-import type { Contestant, Runner } from "../../lib/bench/contestant.ts";
+import { type Contestant, isKernelWork, type Runner } from "../../lib/bench/contestant.ts";
 import { checkResult } from "../../lib/bench/expected.ts";
 import { inputsOf, type KernelWork, shapesOf } from "../../lib/bench/work.ts";
-import { findTorch } from "../../lib/deno/bench_pytorch.ts";
-
-const SCRIPT = new URL("./torch_kernels.py", import.meta.url).pathname;
+import { findPython } from "../../lib/deno/bench_pytorch.ts";
 
 /** Opens PyTorch with so many threads. */
 export async function openTorchKernels(threads: number): Promise<Contestant> {
-  const python = await findTorch();
+  const source = { peer: "PyTorch", script: "torch_kernels.py", kinds: ["matmul", "conv2d"] };
+  return contestant(source, await findPython("torch"), threads);
+}
+
+/** Opens numpy with so many threads of its BLAS. */
+export async function openNumpy(threads: number): Promise<Contestant> {
+  const source = { peer: "numpy", script: "numpy_kernels.py", kinds: ["matmul"] };
+  return contestant(source, await findPython("numpy"), threads);
+}
+
+function contestant(
+  { peer, script, kinds }: { peer: string; script: string; kinds: readonly string[] },
+  python: string,
+  threads: number,
+): Contestant {
   return {
-    peer: "PyTorch",
+    peer,
     device: "cpu",
     threads,
     async prepare(work, seed) {
-      if (work.kind !== "matmul" && work.kind !== "conv2d") return undefined;
-      const talk = startPython(python);
+      if (!isKernelWork(work) || !kinds.includes(work.kind)) return undefined;
+      const talk = startPython(python, new URL(script, import.meta.url).pathname);
       const request = { ...work, shapes: shapesOf(work).inputs };
       await talk.ask({ work: request, seed, threads });
       return runnerOf(work, seed, talk);
@@ -48,9 +60,9 @@ function runnerOf(work: KernelWork, seed: number, talk: Talk): Runner {
   };
 }
 
-function startPython(python: string): Talk {
+function startPython(python: string, script: string): Talk {
   const process = new Deno.Command(python, {
-    args: [SCRIPT],
+    args: [script],
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
@@ -65,7 +77,9 @@ function startPython(python: string): Talk {
       while (!parts.at(-1)?.endsWith("\n")) {
         const { value, done } = await reader.read();
         if (done) {
-          throw new Error(`Cannot time PyTorch: its process ended with code ${(await process.status).code}`);
+          throw new Error(
+            `Cannot time ${script}: its process ended with code ${(await process.status).code}`,
+          );
         }
         parts.push(value);
       }
