@@ -38,16 +38,17 @@ await runScript(async () => {
   // 1. Where it runs, and whether its results can be kept: found out now, not after hours. Under mpirun several
   //    processes take each step together; the first speaks and writes for all.
   const group = await joinProcesses();
-  const say = group.rank === 0 ? console.error : () => {};
   const backend = await openDevice({ ...options, threads: threadsEach(group) });
-  say(`training on ${backend.description}, ${group.description}, seed ${options.seed}, into ${options.out}`);
+  console.error(
+    `training on ${backend.description}, ${group.description}, seed ${options.seed}, into ${options.out}`,
+  );
   using folder = group.rank === 0 ? await openRunFolder(options) : undefined;
   const { plan, weights, recipe: started } = await planWithWeights(planned, options);
 
   // 2. What it learns from: captions, and photographs packed once as raw pixels.
   const packing = packingProgress();
   const dataset = await openDataset({ ...options, ...plan.data, ...packing }).finally(packing.done);
-  for (const line of describeDataset(dataset)) say(line);
+  for (const line of describeDataset(dataset)) console.error(line);
   compareData(group, dataset.hash);
   const { vocabulary, train } = dataset;
 
@@ -60,7 +61,7 @@ await runScript(async () => {
   });
   if (weights) loadEncoder(model, weights);
   if (plan.preset.biasFromFrequency) startBiasAtFrequency(model, train.tokens);
-  say(`${plan.config.encoder} + ${plan.config.decoder}: ${model.parameters.count} parameters`);
+  console.error(`${plan.config.encoder} + ${plan.config.decoder}: ${model.parameters.count} parameters`);
 
   // 4. How it learns: an optimiser on the cross entropy of the next word, for a number of steps.
   const { batch, captions } = plan.preset;

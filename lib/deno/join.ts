@@ -15,11 +15,12 @@ import { failTogether } from "./run_script.ts";
  * Joins the processes that mpirun has started beside this one; alone where there is no mpirun.
  *
  * From now on what the script throws ends them all, with this one's rank, machine and reason: others would wait for it
- * for ever.
+ * for ever. Only process 0 speaks: what the others would print is the same.
  */
 export async function joinProcesses(): Promise<Communicator> {
   const group = await openCommunicator();
   if (group.size > 1) failTogether((reason) => group.abort(reason));
+  if (group.rank > 0) console.error = console.log = () => {};
   return group;
 }
 

@@ -58,7 +58,8 @@ export function openMpi({ kind, local, size: started }: MpiLaunch): Communicator
       check("MPI_Bcast", call.MPI_Bcast(data, data.length, handles.byte, 0, world));
     },
     abort(reason) {
-      console.error(`rank ${rank} of ${size} on ${host}: ${reason}`);
+      // not console.error: the scripts of all but one process have muted it
+      Deno.stderr.writeSync(new TextEncoder().encode(`rank ${rank} of ${size} on ${host}: ${reason}\n`));
       call.MPI_Abort(world, 1);
       Deno.exit(1); // MPI_Abort does not return
     },
