@@ -9,6 +9,7 @@
  * Writes OUT/model.safetensors (the best so far), OUT/checkpoint.safetensors (to go on from) and OUT/metrics.jsonl.
  * Takes  about a tenth of a second a step of 16 pictures on two CPU cores. Ctrl-C saves and says how to go on.
  */
+import { fittedTo } from "../lib/data/augmented.ts";
 import { BatchLoader } from "../lib/data/batches.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
 import { describeDataset, openDataset } from "../lib/deno/dataset_disk.ts";
@@ -43,40 +44,48 @@ await runScript(async () => {
     `training on ${backend.description}, ${group.description}, seed ${options.seed}, into ${options.out}`,
   );
   using folder = group.rank === 0 ? await openRunFolder(options) : undefined;
-  const { plan, weights, recipe: started } = await planWithWeights(planned, options);
+  const { plan, weights, recipe: started } = await planWithWeights(planned, {
+    ...options,
+    weights: planned.preset.weights,
+  });
 
   // 2. What it learns from: captions, and photographs packed once as raw pixels.
   const packing = packingProgress();
-  const dataset = await openDataset({ ...options, ...plan.data, ...packing }).finally(packing.done);
-  for (const line of describeDataset(dataset)) console.error(line);
-  compareData(group, dataset.hash);
-  const { vocabulary, train } = dataset;
+  const packed = await openDataset({ ...options, ...plan.data, ...packing }).finally(packing.done);
+  for (const line of describeDataset(packed)) console.error(line);
+  compareData(group, packed.hash);
+  const { vocabulary, train } = packed;
+  const dataset = fittedTo(plan.config.preprocessing.size, packed); // training may cut its pictures from larger ones
 
   // 3. What it learns: an encoder that looks and a decoder that writes, started at random or from ImageNet's weights.
   const { seed, precision } = options;
-  const model = new CaptionModel(backend, plan.config, {
-    words: vocabulary.size,
-    seed,
-    activations: precision,
-  });
+  const { batch, captions } = plan.preset;
+  const start = { words: vocabulary.size, seed, activations: precision };
+  const model = new CaptionModel(backend, plan.config, start);
   if (weights) loadEncoder(model, weights);
   if (plan.preset.biasFromFrequency) startBiasAtFrequency(model, train.tokens);
   console.error(`${plan.config.encoder} + ${plan.config.decoder}: ${model.parameters.count} parameters`);
 
   // 4. How it learns: an optimiser on the cross entropy of the next word, for a number of steps.
-  const { batch, captions } = plan.preset;
   const { accumulate } = options;
   const team = teamOf(group, backend, { syncBatchNorm: options.syncBn });
   const loader = new BatchLoader(train, { ...plan.batches, share: { passes: accumulate, ...group } });
   const steps = options.steps ?? Math.ceil(plan.epochs * loader.stepsPerEpoch);
-  const recipe = trainingRecipe(plan.preset, { steps, seed, precision });
+  const { stepsPerEpoch } = loader;
+  const recipe = trainingRecipe(plan.preset, { steps, stepsPerEpoch, seed, precision });
   const trainer = new Trainer(model, recipe, { accumulate, team });
-  const pictures = await trainingBatches({ model, dataset, loader, recipe }, options);
+  const pictures = await trainingBatches({
+    model,
+    dataset: packed,
+    loader,
+    recipe,
+    changes: plan.batches.changes,
+  }, options);
   const info = {
     config: plan.config,
     words: vocabulary.words.slice(4),
     wordSource: dataset.words,
-    recipe: { ...recipe, batch, captions, ...started, ...pictures.recipe },
+    recipe: { ...recipe, batch, captions, ...started, ...pictures.recipe, ...plan.changes },
     step: 0,
     scores: {},
     dataHash: dataset.hash,
@@ -88,7 +97,7 @@ await runScript(async () => {
   const run = folder && await TrainingRun.open(parts, flags, folder);
   const end = run ? await run.train() : await followRun({ ...parts, team: team! }); // there are others: a team
   pictures.close();
-  dataset.close();
+  packed.close();
   backend.close();
   group.close();
 

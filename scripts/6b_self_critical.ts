@@ -18,9 +18,9 @@ import { RewardWorker } from "../lib/deno/reward_pool.ts";
 import { openRunFolder } from "../lib/deno/run_folder.ts";
 import { runScript } from "../lib/deno/run_script.ts";
 import {
-  checkSelfCritical,
   SELF_CRITICAL_ABOUT,
   SELF_CRITICAL_OPTIONS,
+  selfCriticalPlan,
 } from "../lib/deno/self_critical_options.ts";
 import { startingModel } from "../lib/deno/self_critical_start.ts";
 import { checkpointDue, packingProgress } from "../lib/deno/training.ts";
@@ -31,8 +31,8 @@ import { Trainer } from "../lib/train/trainer.ts";
 
 await runScript(async () => {
   const options = parseOptions(Deno.args, SELF_CRITICAL_OPTIONS, SELF_CRITICAL_ABOUT);
-  checkSelfCritical(options);
-  const { seed, steps, batch, samples, baseline, out } = options;
+  const { batch, samples, baseline, maxLength, ...plan } = selfCriticalPlan(options);
+  const { seed, steps, out } = options;
   checkpointDue(options.checkpointEvery); // throws now where it cannot be read
 
   // 1. Where it runs, and the model it starts from.
@@ -59,9 +59,8 @@ await runScript(async () => {
   // 3. What it learns: to beat its own captions by CIDEr-D, the end token counted as a word.
   const signature = rewardSignature({ baseline, samples });
   console.error(`reward ${signature}, frequencies of ${train.images.length} pictures`);
-  const { learningRate, schedule, warmup, clipNorm, maxLength, precision } = options;
-  const f16 = precision === "f16" && { precision };
-  const recipe = { learningRate, schedule, warmup, clipNorm, alphaC: 0, steps, seed, ...f16 };
+  const f16 = options.precision === "f16" && { precision: options.precision };
+  const recipe = { ...plan, alphaC: 0, steps, seed, ...f16 };
   const trainer = new Trainer(model, recipe);
   const { words } = vocabulary;
   const rewards = new RewardWorker(train.tokens, vocabulary.words);

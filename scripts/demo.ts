@@ -71,9 +71,9 @@ await runScript(async () => {
   const config = modelConfig(preset, dataset.preprocessing);
   const model = new CaptionModel(backend, config, { words: vocabulary.size, seed });
   startBiasAtFrequency(model, train.tokens);
-  const recipe = trainingRecipe(preset, { steps, seed });
-  const trainer = new Trainer(model, recipe);
   const loader = new BatchLoader(train, { batchSize: preset.batch, seed, captions: "draw" });
+  const recipe = trainingRecipe(preset, { steps, stepsPerEpoch: loader.stepsPerEpoch, seed });
+  const trainer = new Trainer(model, recipe);
   const training = progressBar({ label: "Training", total: steps, unit: "steps" });
   for (const pictures of loader.from()) {
     trainer.step(pictures);

@@ -1,6 +1,7 @@
 // This module is browser compatible.
 /** Batches of pictures and captions in an order that seed and epoch alone decide, from any step on. */
 
+import { changePicture, type PictureChanges } from "./augmented.ts";
 import { batchesPerEpoch, type CaptionChoice, type EpochOrder, epochOrder } from "./epoch_order.ts";
 import { type Cut, cutRows, heldImages, type RowRange } from "./parts.ts";
 import type { TokenTable } from "./token_table.ts";
@@ -35,6 +36,8 @@ export interface BatchOptions {
   readonly window?: number;
   /** Which rows of each batch this process takes: it reads the pictures of no others. Default: all. */
   readonly share?: Cut;
+  /** Changes pictures at random, each caption's anew in each epoch. Default: they stay as they are. */
+  readonly changes?: PictureChanges;
 }
 
 /** One step's captions, and which pictures they are of. B rows, L ids in the longest caption. */
@@ -98,7 +101,8 @@ export class BatchLoader implements BatchSequence<Batch> {
    */
   batch(cursor: Cursor): Batch {
     const words = this.words(cursor);
-    return { ...words, pixels: this.#pixels(heldImages(words)) };
+    const { changes } = this.#options;
+    return { ...words, pixels: changes ? this.#changed(words, changes) : this.#pixels(heldImages(words)) };
   }
 
   /** The same without pixels: who makes of them what it needs itself asks for this. */
@@ -144,10 +148,29 @@ export class BatchLoader implements BatchSequence<Batch> {
   }
 
   #pixels(images: Uint32Array): Uint8Array {
-    const bytes = images.length * this.#source.size ** 2 * 3;
-    const out = new Uint8Array(new ArrayBuffer(Math.ceil(bytes / 4) * 4), 0, bytes);
-    return this.#source.pixels(images, out);
+    return this.#source.pixels(images, roomFor(images.length, this.#source.size));
   }
+
+  /** Pictures of a batch's rows, each changed by its caption's number: the same in whatever batch or process it is. */
+  #changed({ epoch, step, images, held }: WordBatch, changes: PictureChanges): Uint8Array {
+    const { captions, starts } = this.#orderOf(epoch);
+    const numbers = heldImages({ images: captions.subarray(starts[step], starts[step + 1]), held });
+    const width = this.#source.size;
+    const bytes = width * width * 3;
+    const packed = this.#pixels(heldImages({ images, held }));
+    const out = roomFor(numbers.length, changes.size);
+    numbers.forEach((caption, i) => {
+      const pixels = { width, height: width, data: packed.subarray(i * bytes, (i + 1) * bytes) };
+      out.set(changePicture(pixels, changes, { epoch, caption }).data, i * changes.size ** 2 * 3);
+    });
+    return out;
+  }
+}
+
+/** Bytes of pictures, in a buffer whose length is a multiple of 4. */
+function roomFor(pictures: number, size: number): Uint8Array {
+  const bytes = pictures * size * size * 3;
+  return new Uint8Array(new ArrayBuffer(Math.ceil(bytes / 4) * 4), 0, bytes);
 }
 
 /**

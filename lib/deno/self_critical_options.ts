@@ -1,11 +1,17 @@
 // This module runs in Deno only.
 import { BASELINES } from "../train/self_critical.ts";
+import { SELF_CRITICAL_PRESETS, type SelfCriticalPreset } from "../train/self_critical_presets.ts";
 import { SCHEDULES } from "../train/schedule.ts";
 import { type CommandDescription, type OptionDefinitions, type Options, UsageError } from "./cli.ts";
 import { DEVICE_OPTIONS } from "./device_options.ts";
 
 /** Flags of `self-critical`. */
 export const SELF_CRITICAL_OPTIONS = {
+  preset: {
+    default: "default",
+    choices: Object.keys(SELF_CRITICAL_PRESETS) as readonly (keyof typeof SELF_CRITICAL_PRESETS)[], // its own keys
+    description: "recipe; flags below override its values",
+  },
   from: {
     placeholder: "FILE",
     description: "the trained model to start from (default: the newest in --data)",
@@ -25,23 +31,26 @@ export const SELF_CRITICAL_OPTIONS = {
   resume: { default: false, description: "go on from the checkpoint in --out" },
   fresh: { default: false, description: "start anew although --out holds a checkpoint, which is removed" },
   steps: { default: 1000, min: 1, description: "length of the run in steps" },
-  batch: { default: 16, min: 1, max: 4096, description: "pictures in a step" },
-  samples: { default: 5, min: 1, max: 100, description: "captions drawn for each picture" },
+  batch: { type: "integer", min: 1, max: 4096, description: "pictures in a step" },
+  samples: { type: "integer", min: 1, max: 100, description: "captions drawn for each picture" },
   baseline: {
-    default: "samples",
     choices: BASELINES,
     description: "what a caption must beat: the mean of the picture's other samples, or its greedy caption",
   },
-  learningRate: { default: 5e-5, type: "number", description: "highest step size of Adam" },
+  learningRate: { type: "number", description: "highest step size of Adam" },
   schedule: {
-    default: "cosine",
     choices: SCHEDULES,
     description: "how the learning rate goes on after the warm-up",
   },
-  warmup: { default: 20, description: "steps in which it rises: Adam knows nothing of the new loss yet" },
-  clipNorm: { default: 5, type: "number", min: 1e-6, description: "largest global norm of the gradients" },
+  warmup: { type: "integer", description: "steps in which it rises: Adam knows nothing of the new loss yet" },
+  clipNorm: { type: "number", description: "largest global norm of the gradients; 0: no limit" },
+  clipValue: { type: "number", description: "largest number in the gradients; 0: no limit" },
+  fineTune: {
+    placeholder: "BLOCK|all|none",
+    description: "which part of the encoder is trained: from a block on, or how many of the last blocks",
+  },
   maxLength: {
-    default: 30,
+    type: "integer",
     min: 2,
     max: 1000,
     description: "most words of a drawn caption, its end included",
@@ -65,18 +74,26 @@ export const SELF_CRITICAL_ABOUT: CommandDescription = {
   ],
 };
 
-/** @throws {UsageError} If two flags contradict each other. */
-export function checkSelfCritical(options: Options<typeof SELF_CRITICAL_OPTIONS>): void {
-  const { fresh, resume, from, baseline, samples } = options;
+/**
+ * Fills what the flags leave open from the preset.
+ *
+ * @throws {UsageError} If two flags contradict each other.
+ */
+export function selfCriticalPlan(options: Options<typeof SELF_CRITICAL_OPTIONS>): SelfCriticalPreset {
+  const { fresh, resume, from } = options;
+  const base: SelfCriticalPreset = SELF_CRITICAL_PRESETS[options.preset];
+  const given = Object.entries(options).filter(([key, value]) => key in base && value !== undefined);
+  const plan: SelfCriticalPreset = { ...base, ...Object.fromEntries(given) };
   if (fresh && resume) {
     throw new UsageError("Cannot start: --fresh and --resume exclude each other, give one");
   }
   if (resume && from !== undefined) {
     throw new UsageError("Cannot start: --resume goes on from the checkpoint in --out, leave out --from");
   }
-  if (baseline === "samples" && samples < 2) {
+  if (plan.baseline === "samples" && plan.samples < 2) {
     throw new UsageError(
       "Cannot start: --baseline samples compares a caption with its picture's others, give --samples 2 or more",
     );
   }
+  return plan;
 }

@@ -62,7 +62,8 @@ export async function planWithWeights<
   if (flag === "none") return { plan, recipe: {} };
   const weights = await readEncoderWeights(flag, { data, encoder: plan.config.encoder });
   const config = configForWeights(plan.config, weights);
-  const { preprocessing } = config;
+  const { size } = plan.data.preprocessing; // larger than the model's, where parts are cut out
+  const preprocessing = { ...config.preprocessing, size };
   const changed = { ...plan, config, data: { ...plan.data, preprocessing } };
   return { plan: changed, weights, recipe: { weights: baseName(flag) } };
 }

@@ -2,14 +2,15 @@
 /** The training script's flags, and how they override a preset. */
 
 import { DEFAULT_PREPROCESSING } from "../image/preprocess.ts";
-import { DECODERS, ENCODERS, type ModelConfig } from "../models/config.ts";
+import type { ModelConfig } from "../models/config.ts";
 import { sizeProblem } from "../models/encoders.ts";
+import type { PictureChanges } from "../data/augmented.ts";
 import { modelConfig, type Preset, PRESET_NAMES, PRESETS } from "../train/presets.ts";
 import { BEST_BY } from "../train/run_state.ts";
-import { SCHEDULES } from "../train/schedule.ts";
 import { TOKENIZER_NAMES } from "../text/tokenize.ts";
 import { type CommandDescription, type OptionDefinitions, type Options, UsageError } from "./cli.ts";
 import { DEVICE_OPTIONS } from "./device_options.ts";
+import { MODEL_OPTIONS, OPTIMISER_OPTIONS } from "./recipe_options.ts";
 import { WEIGHTS_OPTION } from "./start_weights.ts";
 import { FEATURE_OPTIONS } from "./training_features.ts";
 
@@ -19,6 +20,10 @@ export const TRAIN_OPTIONS = {
     default: "default",
     choices: PRESET_NAMES,
     description: "recipe; flags below override its values",
+  },
+  explain: {
+    default: false,
+    description: "print the model, its size, arithmetic and an epoch's expected time, and end; needs no data",
   },
   data: { default: "data", placeholder: "DIR", description: "folder of downloaded data and packed pictures" },
   annotations: {
@@ -32,15 +37,8 @@ export const TRAIN_OPTIONS = {
   fresh: { default: false, description: "start anew although --out holds a checkpoint, which is removed" },
   steps: { type: "integer", min: 1, description: "length of the run in steps; instead of --epochs" },
   epochs: { type: "number", min: 0.001, description: "length of the run in passes over the captions" },
-  encoder: { choices: ENCODERS, description: "what looks at the picture" },
+  ...MODEL_OPTIONS,
   ...WEIGHTS_OPTION,
-  decoder: { choices: DECODERS, description: "what writes: with attention, or with the mean feature alone" },
-  size: {
-    type: "integer",
-    min: 8,
-    max: 1024,
-    description: "width and height of the model's input in pixels, a multiple of 8 (tiny) or 32 (others)",
-  },
   batch: { type: "integer", min: 1, max: 4096, description: "captions in a step" },
   accumulate: {
     default: 1,
@@ -67,15 +65,7 @@ export const TRAIN_OPTIONS = {
     max: 0.9,
     description: "share of pictures held out where the data name no split",
   },
-  learningRate: { type: "number", description: "highest step size of Adam" },
-  schedule: { choices: SCHEDULES, description: "how the learning rate goes on after the warm-up" },
-  warmup: { type: "integer", description: "steps in which it rises" },
-  clipNorm: { type: "number", min: 1e-6, description: "largest global norm of the gradients" },
-  dropout: { type: "number", max: 0.95, description: "share of the hidden state set to 0 in training" },
-  alphaC: { type: "number", description: "weight of the doubly stochastic attention term" },
-  embedding: { type: "integer", min: 1, max: 16_384, description: "size of a word's vector" },
-  hidden: { type: "integer", min: 1, max: 16_384, description: "size of the LSTM's state" },
-  attention: { type: "integer", min: 1, max: 16_384, description: "size of the attention's inner layer" },
+  ...OPTIMISER_OPTIONS,
   logEvery: { default: 20, min: 1, max: 64, description: "steps between log lines" },
   validateEvery: {
     type: "integer",
@@ -117,6 +107,8 @@ export const TRAIN_ABOUT: CommandDescription = {
   examples: [
     "deno task train --epochs 20",
     "deno task train --annotations my/captions.json --images my/photos --min-count 1 --out my/model",
+    "deno task train --preset sgrvinod",
+    "deno task train --preset sgrvinod --explain",
     "deno task train --resume",
   ],
 };
@@ -126,6 +118,8 @@ export interface TrainingPlan {
   readonly preset: Preset;
   readonly config: ModelConfig;
   readonly epochs: number;
+  /** How the recipe changes its pictures, for the model file. */
+  readonly changes: Partial<Pick<Preset, "cropFrom" | "flip" | "colour">>;
   /** For openDataset. */
   readonly data: {
     readonly preprocessing: ModelConfig["preprocessing"];
@@ -138,6 +132,8 @@ export interface TrainingPlan {
     readonly batchSize: number;
     readonly seed: number;
     readonly captions: Preset["captions"];
+    /** Where the recipe changes its pictures. */
+    readonly changes?: PictureChanges;
   };
 }
 
@@ -154,25 +150,64 @@ export function trainingPlan(options: Options<typeof TRAIN_OPTIONS>): TrainingPl
   if (steps !== undefined && epochs !== undefined) {
     throw new UsageError("Cannot start: --steps and --epochs both set the length of the run, give one");
   }
-  const given = Object.fromEntries(
-    Object.entries(options).filter(([key, value]) => key in PRESETS.default && value !== undefined),
-  );
-  const preset: Preset = { ...PRESETS[options.preset], ...given };
+  const preset = overridden(options);
   const problem = sizeProblem(preset.encoder, preset.size);
   if (problem) {
     throw new UsageError(`Cannot read --size ${preset.size}: ${preset.encoder} expects ${problem}`);
   }
   const preprocessing = { ...DEFAULT_PREPROCESSING, size: preset.size };
+  const { cropFrom, flip, colour } = preset;
+  if (cropFrom > 0 && cropFrom < preset.size) {
+    throw new UsageError(
+      `Cannot cut pictures of ${preset.size} pixels from ones of ${cropFrom}: give a larger --crop-from, or 0`,
+    );
+  }
+  const changed = cropFrom > preset.size || flip || colour > 0;
+  if (changed && options.features === "on") {
+    throw new UsageError(
+      "Cannot train on cached features: the pictures change from epoch to epoch, add --crop-from 0 --flip no --colour 0",
+    );
+  }
   return {
     preset,
     config: modelConfig(preset, preprocessing),
     epochs: preset.epochs,
+    changes: changed ? { cropFrom, flip, colour } : {},
     data: {
-      preprocessing,
+      preprocessing: { ...preprocessing, size: cropFrom || preset.size },
       minCount: preset.minCount,
       captions: preset.captions === "first" ? "first" : "all",
       maxPixels: options.maxMegapixels * 1e6,
     },
-    batches: { batchSize: preset.batch, seed: options.seed, captions: preset.captions },
+    batches: {
+      batchSize: preset.batch,
+      seed: options.seed,
+      captions: preset.captions,
+      ...changed && { changes: { size: preset.size, flip, colour, seed: options.seed } },
+    },
   };
+}
+
+/** A preset with what the flags say in its place. */
+function overridden(options: Options<typeof TRAIN_OPTIONS>): Preset {
+  const base: Preset = PRESETS[options.preset];
+  const given = Object.entries(options).filter(([key, value]) => key in base && value !== undefined);
+  const preset: Preset = {
+    ...base,
+    ...Object.fromEntries(
+      given.map(([key, value]) => {
+        const isSwitch = typeof base[key as keyof Preset] === "boolean"; // it is one of its keys
+        return [key, isSwitch ? value === "yes" : value];
+      }),
+    ),
+  };
+  if (preset.encoder !== base.encoder && base.weights !== "none" && options.weights === undefined) {
+    throw new UsageError(
+      `Cannot start ${preset.encoder} with the preset's weights ${base.weights}: they are of ${base.encoder}, add ` +
+        `--weights NAME, or --weights none to start at random`,
+    );
+  }
+  // Another size is cut from pictures that are larger in the same proportion.
+  const scaled = Math.round(base.cropFrom * preset.size / base.size);
+  return options.cropFrom === undefined ? { ...preset, cropFrom: scaled } : preset;
 }

@@ -1,6 +1,7 @@
 // This module runs in Deno only.
 /** Whether a run reads pixels or cached features, and the batches that follow. */
 
+import type { PictureChanges } from "../data/augmented.ts";
 import type { BatchLoader, BatchSequence, WordBatch } from "../data/batches.ts";
 import { count } from "../data/captions.ts";
 import { FeatureLoader } from "../data/feature_batches.ts";
@@ -60,13 +61,15 @@ export async function trainingBatches(
     readonly dataset: DiskDataset;
     readonly loader: BatchLoader;
     readonly recipe: Recipe;
+    /** Where pictures change from epoch to epoch, features of them cannot be kept. */
+    readonly changes?: PictureChanges;
   },
   flags: FeatureFlags,
 ): Promise<TrainingBatches> {
   const { model, dataset, loader, recipe: { fineTune, fineTuneFrom = 0 } } = parts;
   const frozenUntil = fineTune === "none" ? Infinity : fineTuneFrom; // in steps
   const pixels: TrainingBatches = { loader, recipe: { features: "exact" }, close: () => {} };
-  if (flags.features === "off") return pixels;
+  if (flags.features === "off" || parts.changes) return pixels;
   if (frozenUntil === 0) {
     if (flags.features === "auto") return pixels;
     throw new UsageError(

@@ -33,7 +33,7 @@ export function wordLayers(
   if (tied && size !== output) {
     throw new RangeError(
       `Cannot tie the embedding to the words' last layer: its vectors have ${size} numbers, the layer reads ` +
-        `${output}; make them equal, or train with --no-tied`,
+        `${output}; make them equal, or train with --tied no`,
     );
   }
   const table = embeddingLayer(parameters, "decoder.embedding", { words, size });

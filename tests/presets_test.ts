@@ -1,0 +1,84 @@
+// This module runs in Deno only.
+/** Each preset through the real script, 20 steps on the photographs, made small by flags alone. */
+import assert from "node:assert/strict";
+import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { parseSafetensors } from "../lib/data/safetensors.ts";
+import { PRESET_NAMES, PRESETS } from "../lib/train/presets.ts";
+import { task, tasks } from "./commands.ts";
+import { FIXTURES, lacksFixture } from "./fixtures.ts";
+
+/** What makes a recipe small enough for a test: sizes, not its way of training. */
+const SMALL = ["--size", "32", "--hidden", "24", "--embedding", "24", "--attention", "16", "--batch", "4"]
+  .concat("--grid", "0", "--encoder", "tiny", "--weights", "none", "--min-count", "2", "--device", "cpu")
+  .concat("--val-share", "0", "--steps", "20", "--validate-every", "1000", "--log-every", "20");
+
+let dir = "";
+
+describe("presets", { ignore: lacksFixture("data/coco/photos") }, () => {
+  beforeAll(async () => {
+    dir = await Deno.makeTempDir();
+  });
+  afterAll(() => Deno.remove(dir, { recursive: true }));
+
+  it("train 20 steps on the photographs, and the model file says what was used", async () => {
+    const source = `${FIXTURES}/data/coco`;
+    const data = [
+      "--annotations",
+      `${source}/captions_photos.json`,
+      "--images",
+      `${source}/photos`,
+      "--data",
+      dir,
+    ];
+    const run = (name: string): ["train", ...string[]] => {
+      return ["train", "--preset", name, "--out", `${dir}/${name}`, ...data, ...SMALL];
+    };
+    const [first, ...others] = PRESET_NAMES;
+    const outcomes = [await task(...run(first)), ...await tasks(others.map(run))]; // the first packs for all
+    for (const [i, { code, stderr }] of outcomes.entries()) {
+      const name = PRESET_NAMES[i];
+      assert.equal(code, 0, `${name}: ${stderr}`);
+      const text = Deno.readTextFileSync(`${dir}/${name}/metrics.jsonl`);
+      const lines = text.trimEnd().split("\n").map((line) => JSON.parse(line));
+      const { step, crossEntropy } = lines.findLast((line) => line.crossEntropy !== undefined);
+      assert.equal(step, 20, name);
+      assert.ok(crossEntropy > 1 && crossEntropy < 7, `${name}: ${crossEntropy} nats a word`);
+      const { metadata } = parseSafetensors(Deno.readFileSync(`${dir}/${name}/model.safetensors`), name);
+      const { recipe, config } = JSON.parse(metadata.showtell);
+      const { learningRate, decoder, clipValue, sampling } = PRESETS[name];
+      const used = {
+        learningRate: recipe.learningRate,
+        decoder: config.decoder,
+        clipValue: recipe.clipValue ?? 0,
+      };
+      assert.deepEqual(used, { learningRate, decoder, clipValue }, name);
+      assert.equal(recipe.scheduledSampling?.most ?? 0, sampling, name);
+      assert.deepEqual([recipe.steps, recipe.batch, config.hidden], [20, 4, 24], "flags override");
+    }
+  });
+
+  it("name the command that fetches their weights", async () => {
+    const { code, stderr } = await task(
+      "train",
+      "--preset",
+      "sgrvinod",
+      "--data",
+      dir,
+      "--out",
+      `${dir}/none`,
+    );
+    assert.equal(code, 1);
+    assert.match(stderr, /resnet101-63fe2227.*run `deno task download --weights resnet101-63fe2227` first/);
+    const other = await task(
+      "train",
+      "--preset",
+      "sgrvinod",
+      "--encoder",
+      "resnet18",
+      "--out",
+      `${dir}/none`,
+    );
+    assert.equal(other.code, 2);
+    assert.match(other.stderr, /they are of resnet101, add --weights NAME, or --weights none/);
+  });
+});
