@@ -9,6 +9,7 @@ import { serialisePth } from "../lib/data/pth_writer.ts";
 import { type FileTensor, parseSafetensors, serialiseSafetensors } from "../lib/data/safetensors.ts";
 import { plainNames } from "../lib/data/torch_names.ts";
 import { parseWeights, torchState } from "../lib/data/torch_state.ts";
+import { zipOf } from "./zip_of.ts";
 import { lacksTorch, python } from "./python.ts";
 
 const SCRIPT = new URL("make_checkpoints.py", import.meta.url).pathname;
@@ -296,6 +297,34 @@ describe("a pickle", () => {
       "old.pth",
     );
     assert.deepEqual([...tensors.get("x")!.data], [30, 40]);
+  });
+
+  it("or an archive that is no checkpoint is told from one", () => {
+    const refused = (bytes: Uint8Array, message: RegExp) =>
+      assert.throws(() => parseWeights(bytes, "x.pth"), { name: "SyntaxError", message });
+    const tar = new Uint8Array(512);
+    tar.set(new TextEncoder().encode("ustar"), 257);
+    refused(
+      tar,
+      /a tar archive, as PyTorch wrote before version 0\.2: load it with PyTorch and save it again/,
+    );
+    refused(pickleOf([0x80, 2], "N."), /not one that torch\.save wrote: its magic number is missing/);
+    refused(
+      zipOf([{ name: "a/b.txt", data: pickleOf("x") }]),
+      /zip archive without a data\.pkl.* it holds a\/b\.txt/,
+    );
+    refused(
+      zipOf([{ name: "a/data.pkl", data: pickleOf("N."), deflate: true }]),
+      /"a\/data\.pkl" is packed \(method 8\)/,
+    );
+    const big = [{ name: "a/data.pkl", data: pickleOf("N.") }, {
+      name: "a/byteorder",
+      data: pickleOf("big"),
+    }];
+    refused(zipOf(big), /its numbers are big-endian/);
+    assert.throws(() => parsePth(pickleOf("hello"), "x.pth"), {
+      message: /no PyTorch checkpoint.* this with 68 65 6c 6c/,
+    });
   });
 
   it("that calls what a call made stays inert", () => {

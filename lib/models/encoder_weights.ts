@@ -38,14 +38,15 @@ const IGNORED = /^(fc|classifier|9)\.|\.num_batches_tracked$/;
  * model of ours. The classifier is left out.
  *
  * @param file Its tensors and metadata, and its name for errors.
+ * @param encoder The encoder that it should be. Default: any that is known.
  * @throws {RangeError} If it holds no encoder, or another than the one wanted: the message names both.
  */
 export function encoderTensors(
   { name, ...file }: SafetensorsFile & { readonly name: string },
-  encoder: EncoderName,
+  encoder?: EncoderName,
 ): EncoderWeights {
   const fail = (what: string) =>
-    new RangeError(`Cannot start ${encoder} with the weights of ${name}: ${what}`);
+    new RangeError(`Cannot start ${encoder ?? "an encoder"} with the weights of ${name}: ${what}`);
   const foreign = foreignNames(file.tensors);
   const plain = foreign?.tensors ?? plainNames(file.tensors);
   const found = foreign ? { encoder: foreign.encoder, prefix: "" } : identify(plain);
@@ -53,7 +54,7 @@ export function encoderTensors(
     const some = [...file.tensors.keys()].slice(0, 4).join(", ");
     throw fail(`it holds none of the encoders that are known; its tensors are ${some}, …`);
   }
-  if (found.encoder !== encoder) {
+  if (encoder !== undefined && found.encoder !== encoder) {
     throw fail(`they are of ${found.encoder}, choose --encoder ${found.encoder} or other weights`);
   }
   const { prefix } = found;
@@ -65,7 +66,7 @@ export function encoderTensors(
   const ours = file.metadata.showtell === undefined ? undefined : readInfo(file, name).config;
   return {
     name,
-    encoder,
+    encoder: found.encoder,
     variant: foreign?.variant ?? ours?.variant,
     normalisation: foreign?.normalisation ?? ours?.preprocessing ?? DEFAULT_PREPROCESSING,
     tensors,

@@ -1,9 +1,10 @@
 // This module is browser compatible.
 /** What imports of other people's checkpoints share: their tensors taken by name, their rows in our order. */
 
-import type { FileTensor, TensorArray } from "../data/safetensors.ts";
+import type { FileTensor } from "../data/safetensors.ts";
 import type { WordOrder } from "../data/word_map.ts";
-import { type ResnetName, RESNETS } from "./resnet.ts";
+import type { EncoderName } from "./config.ts";
+import { encoderTensors } from "./encoder_weights.ts";
 
 /** What is imported. */
 export interface ImportSource {
@@ -16,14 +17,14 @@ export interface ImportSource {
 
 /** The tensors of a foreign checkpoint, under plain names. */
 export class ForeignTensors {
-  readonly #tensors: ReadonlyMap<string, FileTensor>;
+  readonly tensors: ReadonlyMap<string, FileTensor>;
   /** The file's name, for errors. */
   readonly name: string;
   /** Whose checkpoints have these names, for errors. */
   readonly maker: string;
 
   constructor(tensors: ReadonlyMap<string, FileTensor>, { name, maker }: { name: string; maker: string }) {
-    this.#tensors = tensors;
+    this.tensors = tensors;
     this.name = name;
     this.maker = maker;
   }
@@ -33,12 +34,6 @@ export class ForeignTensors {
     return new RangeError(`Cannot import ${this.name} as a checkpoint of ${this.maker}: ${what}`);
   }
 
-  /** Names with a beginning, without it. */
-  under(prefix: string): string[] {
-    return [...this.#tensors.keys()].filter((name) => name.startsWith(prefix))
-      .map((name) => name.slice(prefix.length));
-  }
-
   /**
    * A tensor of floats, as f32.
    *
@@ -46,26 +41,31 @@ export class ForeignTensors {
    * @throws {RangeError} If it is missing, of integers, or of other dimensions.
    */
   take(name: string, dimensions: number): FileTensor {
-    const found = this.#tensors.get(name);
+    const found = this.tensors.get(name);
     if (!found) throw this.fail(`it has no "${name}"; it has ${this.#some()}`);
-    const { dtype, shape, data } = found;
+    const { dtype, shape } = found;
     if (shape.length !== dimensions || !/F/.test(dtype)) {
       throw this.fail(
         `"${name}" is ${dtype} [${shape.join(", ")}], should be ${dimensions} dimensions of floats`,
       );
     }
-    return { dtype: "F32", shape, data: toFloat32(data) };
+    return asFloat32(found);
   }
 
   #some(): string {
-    const names = [...this.#tensors.keys()];
+    const names = [...this.tensors.keys()];
     const more = names.length > 12 ? `, … (${names.length} in all)` : "";
     return names.slice(0, 12).join(", ") + more;
   }
 }
 
-function toFloat32(data: TensorArray): Float32Array {
-  return data instanceof Float32Array ? data : Float32Array.from(data as Float64Array); // floats alone come here
+/** A tensor of floats as one of f32. */
+function asFloat32({ shape, data }: FileTensor): FileTensor {
+  return {
+    dtype: "F32",
+    shape,
+    data: data instanceof Float32Array ? data : Float32Array.from(data as Float64Array),
+  };
 }
 
 /**
@@ -82,34 +82,16 @@ export function reorderRows({ dtype, shape, data }: FileTensor, ids: readonly nu
 }
 
 /**
- * Which ResNet has these names, as torchvision has them without a prefix.
+ * The ResNet in a checkpoint, for our model file.
  *
- * @throws {RangeError} If none has.
+ * @throws {RangeError} If there is none, or another encoder.
  */
-export function resnetOf(names: readonly string[], tensors: ForeignTensors): ResnetName {
-  const blocks = (layer: number) =>
-    new Set(names.flatMap((name) => new RegExp(`^layer${layer}\\.(\\d+)\\.`).exec(name)?.[1] ?? [])).size;
-  const depths = [1, 2, 3, 4].map(blocks);
-  const bottleneck = names.includes("layer1.0.conv3.weight");
-  for (const [name, resnet] of Object.entries(RESNETS) as [ResnetName, (typeof RESNETS)[ResnetName]][]) {
-    if (resnet.bottleneck === bottleneck && resnet.depths.join() === depths.join()) return name;
-  }
-  throw tensors.fail(
-    `its encoder has ${depths.join(", ")} blocks in its four layers, known are ` +
-      Object.entries(RESNETS).map(([name, { depths }]) => `${name} (${depths.join(", ")})`).join(", "),
-  );
-}
-
-/** A ResNet's tensors for our model file. The classifier and the counters of batches stay behind. */
-export function* resnetTensors(
-  prefix: string,
-  tensors: ForeignTensors,
-): Generator<[name: string, tensor: FileTensor]> {
-  for (const name of tensors.under(prefix)) {
-    if (/^fc\.|num_batches_tracked$/.test(name)) continue;
-    const isConv = /(conv\d|downsample\.0)\.weight$/.test(name);
-    yield [`encoder.${name}`, tensors.take(prefix + name, isConv ? 4 : 1)];
-  }
+export function resnetOf(
+  foreign: ForeignTensors,
+): { encoder: EncoderName; tensors: Map<string, FileTensor> } {
+  const { encoder, tensors } = encoderTensors({ name: foreign.name, metadata: {}, tensors: foreign.tensors });
+  if (!encoder.startsWith("resnet")) throw foreign.fail(`its encoder is ${encoder}, should be a ResNet`);
+  return { encoder, tensors: new Map([...tensors].map(([name, tensor]) => [name, asFloat32(tensor)])) };
 }
 
 /** Refuses a vocabulary of another size than the tensor's. */

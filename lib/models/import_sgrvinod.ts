@@ -7,14 +7,7 @@
 import type { FileTensor, SafetensorsFile } from "../data/safetensors.ts";
 import { plainNames } from "../data/torch_names.ts";
 import { DEFAULT_PREPROCESSING } from "../image/preprocess.ts";
-import {
-  checkWords,
-  ForeignTensors,
-  type ImportSource,
-  reorderRows,
-  resnetOf,
-  resnetTensors,
-} from "./import_parts.ts";
+import { checkWords, ForeignTensors, type ImportSource, reorderRows, resnetOf } from "./import_parts.ts";
 import { MODEL_FORMAT, type ModelInfo } from "./model_file.ts";
 
 /** Pictures are squashed to this size. */
@@ -61,8 +54,8 @@ export function importSgrvinod(
     checkWords(tensor, { foreign, theirs: `decoder.${theirs}`, order });
     tensors.set(`decoder.${ours}`, reorderRows(tensor, order.theirIds));
   }
-  const encoder = resnetOf(foreign.under("encoder.resnet."), foreign);
-  for (const [key, tensor] of resnetTensors("encoder.resnet.", foreign)) tensors.set(key, tensor);
+  const { encoder, tensors: encoderParts } = resnetOf(foreign);
+  for (const [key, tensor] of encoderParts) tensors.set(key, tensor);
   const [, embedding] = tensors.get("decoder.embedding.weight")!.shape;
   const [hidden] = tensors.get("decoder.init_h.bias")!.shape;
   const [attention] = tensors.get("decoder.attention.encoder_att.bias")!.shape;

@@ -7,14 +7,7 @@
 import type { FileTensor, SafetensorsFile } from "../data/safetensors.ts";
 import { plainNames } from "../data/torch_names.ts";
 import { DEFAULT_PREPROCESSING } from "../image/preprocess.ts";
-import {
-  checkWords,
-  ForeignTensors,
-  type ImportSource,
-  reorderRows,
-  resnetOf,
-  resnetTensors,
-} from "./import_parts.ts";
+import { checkWords, ForeignTensors, type ImportSource, reorderRows, resnetOf } from "./import_parts.ts";
 import { MODEL_FORMAT, type ModelInfo } from "./model_file.ts";
 
 /** Pictures are squashed to this size when they are captioned. */
@@ -53,7 +46,7 @@ export function importYunjey(
   const [encoder, decoder] = [files.encoder, files.decoder].map(({ tensors }, i) =>
     new ForeignTensors(plainNames(tensors), { name: `the ${i ? "decoder" : "encoder"} of ${name}`, maker })
   );
-  if (decoder.under("lstm.").some((key) => key.includes("_l1"))) {
+  if ([...decoder.tensors.keys()].some((key) => key.startsWith("lstm.weight_ih_l1"))) {
     throw decoder.fail("its LSTM has more than one layer, only one is known here");
   }
   const tensors = new Map<string, FileTensor>();
@@ -65,8 +58,8 @@ export function importYunjey(
     if (byWord) checkWords(tensor, { foreign: decoder, theirs, order });
     tensors.set(`decoder.${ours}`, byWord ? reorderRows(tensor, order.theirIds) : tensor);
   }
-  const resnet = resnetOf(encoder.under("resnet."), encoder);
-  for (const [key, tensor] of resnetTensors("resnet.", encoder)) tensors.set(key, tensor);
+  const { encoder: resnet, tensors: encoderParts } = resnetOf(encoder);
+  for (const [key, tensor] of encoderParts) tensors.set(key, tensor);
   const [, embedding] = tensors.get("decoder.embedding.weight")!.shape;
   const [, hidden] = tensors.get("decoder.lstm.weight_hh")!.shape;
   const info: ModelInfo = {

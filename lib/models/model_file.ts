@@ -131,7 +131,7 @@ export function loadParameters(
     if (!found) problems.push(`${key} is missing`);
     else if (found.shape.join() !== expected.join()) {
       problems.push(`${key} is [${found.shape.join(", ")}], should be [${expected.join(", ")}]`);
-    } else if (!found.dtype.startsWith("F")) problems.push(`${key} holds ${found.dtype}, should hold F32`);
+    } else if (!/^B?F/.test(found.dtype)) problems.push(`${key} holds ${found.dtype}, should hold F32`);
   }
   if (problems.length > 0) {
     throw new RangeError(`Cannot load ${name}: its tensors do not fit the model: ${problems.join("; ")}`);
