@@ -60,11 +60,13 @@ export interface CpuEngine {
   readonly description: string;
   /** Bytes at the memory's start that are the engine's own; everything after them is the caller's. */
   readonly heapStart: number;
+  /** Bytes in use, the engine's own included: the memory itself may be longer. */
+  readonly bytes: number;
   /**
-   * Makes the memory at least `bytes` longer (whole pages of 64 KiB). Views of shared memory stay valid, views of
-   * memory that is not shared (one thread in a browser) die: make them anew from `memory.buffer`.
+   * Takes at least `bytes` more of the memory into use (whole pages of 64 KiB). Views of shared memory stay valid, views
+   * of memory that is not shared (one thread in a browser) die: make them anew from `memory.buffer`.
    *
-   * @returns Where the new bytes begin: the memory's length before.
+   * @returns Where the new bytes begin: the bytes in use before.
    * @throws {RangeError} If the memory cannot grow that much.
    */
   grow(bytes: number): number;

@@ -43,12 +43,19 @@ function canShare(): boolean {
   }
 }
 
-/** A memory of `initial` bytes that may grow: only addresses are reserved. Asks for less where there are too few. */
+/**
+ * A memory with room for `initial` bytes and more. Asks for less where there is too little.
+ *
+ * Shared memory has its full length from the start, of which the system provides what is touched: V8 tells other threads
+ * of a growth late, and about one in 200 then finds the new bytes out of bounds.
+ */
 function openMemory(initial: number, shared: boolean, maximumMegabytes?: number) {
   for (let maximum = maximumMegabytes ?? MOST_MEGABYTES;; maximum /= 2) {
-    const maximumPages = Math.min(65536, Math.floor(maximum * MIB / PAGE));
+    // A page less than all: an address past the end must trap, not begin at 0 again.
+    const maximumPages = Math.min(65535, Math.floor(maximum * MIB / PAGE));
     try {
-      const memory = new WebAssembly.Memory({ initial: initial / PAGE, maximum: maximumPages, shared });
+      const length = shared && maximumPages > initial / PAGE ? maximumPages : initial / PAGE;
+      const memory = new WebAssembly.Memory({ initial: length, maximum: maximumPages, shared });
       return { memory, maximumPages };
     } catch (error) {
       if (maximumMegabytes === undefined && maximum / 2 * MIB > 2 * initial) continue;
@@ -90,6 +97,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<CpuEngine
   } catch (error) {
     problem = ` (workers did not start: ${error instanceof Error ? error.message : error})`;
   }
+  let used = heapStart;
   const kind = `${blas ? `${blas.name}, ` : ""}${relaxed ? "relaxed SIMD 6×8" : "SIMD 4×8"}`;
   return {
     memory,
@@ -98,9 +106,16 @@ export async function openEngine(options: EngineOptions = {}): Promise<CpuEngine
     },
     description: `${kind}, ${pool.threads} ${pool.threads === 1 ? "thread" : "threads"}${problem}`,
     heapStart,
+    get bytes() {
+      return used;
+    },
     grow(bytes) {
-      const start = grow(memory, bytes, maximumPages);
+      const start = used;
+      const end = start + Math.ceil(bytes / PAGE) * PAGE;
+      if (end > maximumPages * PAGE) throw tooLong(end - start, { held: start, most: maximumPages * PAGE });
+      if (end > memory.buffer.byteLength) lengthen(memory, end - start);
       pool.noteGrowth();
+      used = end;
       return start;
     },
     gemm: (args) => gemm(pool, args),
@@ -112,16 +127,25 @@ export async function openEngine(options: EngineOptions = {}): Promise<CpuEngine
   };
 }
 
-/** Makes the memory longer; the result is where the new bytes begin. */
-function grow(memory: WebAssembly.Memory, bytes: number, maximumPages: number): number {
+/** Makes a memory that is not shared longer. */
+function lengthen(memory: WebAssembly.Memory, bytes: number): void {
+  const held = memory.buffer.byteLength;
   try {
-    return memory.grow(Math.ceil(bytes / PAGE)) * PAGE;
+    memory.grow(bytes / PAGE);
   } catch (error) {
-    const held = Math.round(memory.buffer.byteLength / MIB);
-    const [more, limit] = [Math.ceil(bytes / MIB), Math.floor(maximumPages * PAGE / MIB)];
-    throw new RangeError(
-      `Cannot grow the CPU memory by ${more} MiB: it holds ${held} MiB, the limit is ${limit} MiB`,
-      { cause: error },
-    );
+    throw tooLong(bytes, { held, cause: error });
   }
+}
+
+function tooLong(
+  more: number,
+  { held, most, cause }: { readonly held: number; readonly most?: number; readonly cause?: unknown },
+): RangeError {
+  const limit = most === undefined
+    ? "the system gives no more"
+    : `the limit is ${Math.floor(most / MIB)} MiB`;
+  const [wanted, has] = [Math.ceil(more / MIB), Math.round(held / MIB)];
+  return new RangeError(`Cannot grow the CPU memory by ${wanted} MiB: it holds ${has} MiB, ${limit}`, {
+    cause,
+  });
 }

@@ -83,7 +83,7 @@ export class EngineMemory implements CpuMemory {
   constructor(engine: CpuEngine) {
     this.#engine = engine;
     this.#end = alignUp(engine.heapStart);
-    const available = engine.memory.buffer.byteLength - this.#end;
+    const available = engine.bytes - this.#end;
     if (available >= ALIGNMENT) this.#append(available);
   }
 
@@ -129,7 +129,7 @@ export class EngineMemory implements CpuMemory {
     const last = this.#free.at(-1);
     const tail = last && last.address + last.bytes === this.#end ? last.bytes : 0;
     const before = this.#engine.grow(Math.max(bytes - tail, GROWTH_BYTES));
-    this.#append(this.#engine.memory.buffer.byteLength - before);
+    this.#append(this.#engine.bytes - before);
     return this.#take(bytes)!;
   }
 
