@@ -160,7 +160,9 @@ describe("--blas", () => {
   it("is permitted by the tasks that compute: library by library, never all", async () => {
     const { tasks } = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url)));
     const paths = Object.values(BLAS_PATHS).flat().map(({ path }) => path);
-    for (const name of ["demo", "train", "self-critical", "evaluate", "caption", "bench", "verify"]) {
+    for (
+      const name of ["demo", "prepare", "train", "self-critical", "evaluate", "caption", "bench", "verify"]
+    ) {
       const [, list = ""] = / --allow-ffi=(\S+)/.exec(tasks[name]) ?? [];
       assert.deepEqual(paths.filter((path) => !list.split(",").includes(path)), [], `task ${name}`);
     }

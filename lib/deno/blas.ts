@@ -49,10 +49,11 @@ function candidates(): readonly Candidate[] {
 export function openBlas(choice: BlasChoice = "auto"): Blas | undefined {
   if (choice === "off") return undefined;
   const problems: string[] = [];
+  const forbidden: string[] = [];
   for (const candidate of candidates()) {
     const { path } = candidate;
     if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") {
-      problems.push(`${path}: this process may not load it, run it with --allow-ffi=${path}`);
+      forbidden.push(path);
       continue;
     }
     try {
@@ -62,6 +63,10 @@ export function openBlas(choice: BlasChoice = "auto"): Blas | undefined {
     }
   }
   if (choice !== "on") return undefined;
+  if (forbidden.length > 0) {
+    const flag = `--allow-ffi=${forbidden.join(",")}`;
+    problems.push(`this process may not load ${forbidden.join(" or ")}, run it with ${flag}`);
+  }
   const found = problems.length > 0 ? problems.join("; ") : `none is known for ${Deno.build.os}`;
   throw new Error(
     `Cannot use the system's BLAS: ${found}. Install OpenBLAS (Debian: apt install libopenblas0-pthread), ` +
