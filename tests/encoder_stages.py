@@ -198,12 +198,13 @@ def write(reference, out, name, count=None):
     safetensors_io.save(f"{out}/{name}.safetensors", arrays, {"shapes": json.dumps(shapes)})
 
 
-if sys.argv[1] == "--check-torchvision":
+if __name__ == "__main__" and sys.argv[1] == "--check-torchvision":
     for each in sys.argv[2:]:
         twin = make(each)
         randomise(twin)
         check_torchvision(each, twin)
-else:
+elif __name__ == "__main__":
+    torch.set_num_threads(1)  # waiting threads would take the time of others
     for each in sys.argv[3:]:
         which, _, stages = each.partition(":")
         write(sys.argv[1], sys.argv[2], which, int(stages) if stages else None)

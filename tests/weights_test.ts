@@ -176,12 +176,19 @@ describe("downloadWeights()", () => {
   afterAll(() => Deno.remove(dir, { recursive: true }));
   const NAME = "resnet18.tv_in1k";
   const PATH = "/timm/resnet18.tv_in1k/resolve/main/model.safetensors";
+  const progress = () => ({ update() {}, log() {}, done() {} });
   const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => i % 251);
   const host = () => new CocoHost({ [PATH]: bytes, "/models/resnet34-b627a593.pth": bytes });
 
   it("goes on after a cut, keeps what it has checked, and asks for nothing twice", async () => {
     await using server = host().fault(PATH, { kind: "cut", after: 100_000 }, 1);
-    const job = { data: `${dir}/cut`, mirror: server.url, checksum: await sha256(bytes), backoffMs: 1 };
+    const job = {
+      data: `${dir}/cut`,
+      mirror: server.url,
+      checksum: await sha256(bytes),
+      backoffMs: 1,
+      progress,
+    };
     const { path } = await downloadWeights(NAME, job);
     assert.equal(path, `${dir}/cut/weights/${NAME}.safetensors`);
     assert.deepEqual(await Deno.readFile(path), bytes);
@@ -197,7 +204,13 @@ describe("downloadWeights()", () => {
 
   it("resumes what another run left", async () => {
     await using server = host().fault(PATH, { kind: "cut", after: 50_000 }, 1);
-    const job = { data: `${dir}/resumed`, mirror: server.url, checksum: await sha256(bytes), backoffMs: 1 };
+    const job = {
+      data: `${dir}/resumed`,
+      mirror: server.url,
+      checksum: await sha256(bytes),
+      backoffMs: 1,
+      progress,
+    };
     await assert.rejects(downloadWeights(NAME, { ...job, attempts: 1 }), /the connection was cut/);
     const { receivedBytes } = await downloadWeights(NAME, job);
     assert.equal(receivedBytes, 250_000);
@@ -205,7 +218,7 @@ describe("downloadWeights()", () => {
 
   it("refuses what is not published: by the whole hash, or by the digits in torchvision's names", async () => {
     await using server = host();
-    const job = { data: `${dir}/wrong`, mirror: server.url };
+    const job = { data: `${dir}/wrong`, mirror: server.url, progress };
     for (const [name, hash] of [[NAME, WEIGHTS.get(NAME)!.sha256], ["resnet34-b627a593", "b627a593"]]) {
       await assert.rejects(downloadWeights(name, job), {
         name: "DownloadError",

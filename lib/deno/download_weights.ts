@@ -17,6 +17,8 @@ export interface WeightsJob extends RetryOptions {
   readonly mirror?: string;
   /** SHA-256 in place of the published one; "skip": it is not compared. */
   readonly checksum?: string;
+  /** Progress on stderr. Default {@linkcode progressBar}. */
+  readonly progress?: typeof progressBar;
 }
 
 /** Weights on the disk. */
@@ -52,7 +54,7 @@ export async function downloadWeights(name: string, job: WeightsJob): Promise<Fo
       ...job,
       sha256,
       onBytes: (bytes, total = source.aboutBytes) => {
-        bar ??= progressBar({ label: name, total, unit: "bytes" });
+        bar ??= (job.progress ?? progressBar)({ label: name, total, unit: "bytes" });
         bar.update(bytes);
       },
     });

@@ -64,13 +64,22 @@ export async function loadModel(
   });
 }
 
-/** Loads models that write together. Throws as {@linkcode loadModel} does. */
+/**
+ * Loads models that write together, for captioning alone: batch norms are folded into convolutions.
+ *
+ * Throws as {@linkcode loadModel} does.
+ */
 export async function loadModels(
   backend: Backend,
   paths: readonly string[],
 ): Promise<readonly [LoadedModel, ...LoadedModel[]]> {
   const [first, ...others] = paths;
+  const load = async (path: string) => {
+    const loaded = await loadModel(backend, path);
+    loaded.model.encoder.fold();
+    return loaded;
+  };
   const models = [];
-  for (const path of others) models.push(await loadModel(backend, path));
-  return [await loadModel(backend, first), ...models];
+  for (const path of others) models.push(await load(path));
+  return [await load(first), ...models];
 }
