@@ -3,6 +3,7 @@
  *
  *     deno task train --epochs 20
  *     deno task train --annotations my/captions.json --images my/photos --min-count 1
+ *     deno task train --preset sgrvinod --explain
  *     mpirun -np 4 deno task train --sync-bn
  *
  * Reads  the captions and photographs of steps 1 and 5, or your own, and packs the photographs if step 5 has not.
@@ -13,6 +14,7 @@ import { fittedTo } from "../lib/data/augmented.ts";
 import { BatchLoader } from "../lib/data/batches.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
 import { describeDataset, openDataset } from "../lib/deno/dataset_disk.ts";
+import { explainPlan } from "../lib/deno/explain_run.ts";
 import { compareData, followRun, joinProcesses, teamOf, threadsEach } from "../lib/deno/join.ts";
 import { openDevice } from "../lib/deno/open_device.ts";
 import { openRunFolder } from "../lib/deno/run_folder.ts";
@@ -34,6 +36,7 @@ const INTERRUPTED = 130;
 await runScript(async () => {
   const options = parseOptions(Deno.args, TRAIN_OPTIONS, TRAIN_ABOUT);
   const planned = trainingPlan(options);
+  if (options.explain) return await explainPlan(planned, options);
   checkpointDue(options.checkpointEvery); // throws now where it cannot be read
 
   // 1. Where it runs, and whether its results can be kept: found out now, not after hours. Under mpirun several

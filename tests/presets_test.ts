@@ -81,4 +81,38 @@ describe("presets", { ignore: lacksFixture("data/coco/photos") }, () => {
     assert.equal(other.code, 2);
     assert.match(other.stderr, /they are of resnet101, add --weights NAME, or --weights none/);
   });
+
+  it("are explained without data, and with the size of the data where they are there", async () => {
+    const explain = ["--preset", "default", "--explain", "--json", "--device", "cpu", "--batch", "8"];
+    const bare = await task("train", ...explain, "--data", `${dir}/nowhere`);
+    assert.equal(bare.code, 0, bare.stderr);
+    const { parts, parameters, features, phases, stepsPerEpoch } = JSON.parse(bare.stdout);
+    const sizes = Object.fromEntries(
+      parts.map(({ name, parameters }: { name: string; parameters: number }) => [name, parameters]),
+    );
+    assert.equal(sizes["encoder.block1"], 3 * 3 * 3 * 32 + 2 * 32); // weight, and the norm's scale and shift
+    assert.equal(sizes["decoder.fc"], 10_000 * 256 + 10_000);
+    assert.equal(Object.values<number>(sizes).reduce((sum, size) => sum + size), parameters);
+    assert.deepEqual(features, [64, 256]);
+    assert.equal(stepsPerEpoch, Math.ceil(414_113 / 8));
+    const [{ operations, measuredBatch, msPerStep, memory }] = phases;
+    // The words' layer alone: 12 steps, forwards and the two gradients. The convolutions, by hand, forwards and back.
+    const words = 3 * 2 * 12 * 256 * 10_000;
+    const maps = [27 * 32 * 32 ** 2, 288 * 64 * 16 ** 2, 576 * 128 * 16 ** 2, 1152 * 256 * 8 ** 2];
+    const least = 8 * (words + maps.reduce((sum, size, i) => sum + (i ? 3 : 2) * 2 * size, 0)); // pixels have no gradient
+    assert.ok(
+      operations > least && operations < 1.5 * least,
+      `${operations} operations, the largest are ${least}`,
+    );
+    assert.ok(msPerStep > 0 && memory > 16 * parameters && [2, 8].includes(measuredBatch));
+    const source = `${FIXTURES}/data/coco`;
+    const data = ["--annotations", `${source}/captions_photos.json`, "--val-share", "0", "--min-count", "2"];
+    const found = await task("train", ...explain, ...data);
+    assert.equal(found.code, 0, found.stderr);
+    assert.equal(
+      JSON.parse(found.stdout).stepsPerEpoch,
+      Math.ceil(149 * 5 / 8),
+      "149 photographs are for training",
+    );
+  });
 });
