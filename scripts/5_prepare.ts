@@ -6,7 +6,7 @@
  * where it is missing; here one sees what comes out. With --features a frozen encoder runs over the photos too, once.
  *
  *     deno task prepare --size 64 --min-count 6
- *     deno task prepare --features --encoder mobilenet_v2 --weights mobilenet_v2 --size 224
+ *     deno task prepare --features --encoder mobilenet_v2 --weights mobilenet_v2-7ebf99e0 --size 224
  *     deno run --allow-read --allow-write=data --allow-sys=cpus --allow-env=IMAGESCRIPT_WASM_SIMD,XDG_RUNTIME_DIR scripts/5_prepare.ts
  *
  * Reads data/annotations and data/img. Writes data/shards, data/features and data/vocabulary.json. Takes a minute for 10,000
@@ -17,7 +17,7 @@ import { count } from "../lib/data/captions.ts";
 import { karpathyWords, PUBLISHED_WORDS } from "../lib/data/karpathy.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
 import { describeDataset, findData, openFound } from "../lib/deno/dataset_disk.ts";
-import { encodePhotos } from "../lib/deno/encode_photos.ts";
+import { encodePhotos, planEncoder } from "../lib/deno/encode_photos.ts";
 import { PREPARE_ABOUT, PREPARE_OPTIONS } from "../lib/deno/prepare_options.ts";
 import { progressBar } from "../lib/deno/progress.ts";
 import { runScript } from "../lib/deno/run_script.ts";
@@ -28,6 +28,8 @@ async function main(): Promise<void> {
   const options = parseOptions(Deno.args, PREPARE_OPTIONS, PREPARE_ABOUT);
   const { data, size, resize, shortSide } = options;
   await ensureWritable(data);
+  const preprocessing = { ...DEFAULT_PREPROCESSING, size, resize, shortSide };
+  const encoder = options.features ? await planEncoder(preprocessing, options) : undefined;
 
   // 1. Captions, and the photos that are on disk.
   const found = await findData(options);
@@ -45,7 +47,7 @@ async function main(): Promise<void> {
   const started = performance.now();
   const dataset = await openFound(found, {
     ...options,
-    preprocessing: { ...DEFAULT_PREPROCESSING, size, resize, shortSide },
+    preprocessing,
     verify: true,
     onWait: () => bar.log("another process is packing these photos, waiting for it"),
     onProgress: (done, _total, bad) => bar.update(done, bad > 0 ? `${count(bad)} bad` : undefined),
@@ -53,7 +55,7 @@ async function main(): Promise<void> {
   const seconds = (performance.now() - started) / 1000;
 
   // 3. With --features: a frozen encoder sees every photo once, so that training need not run it again.
-  const features = options.features ? await encodePhotos(dataset, options) : undefined;
+  const features = encoder && await encodePhotos(encoder, dataset, options);
   dataset.close();
 
   // 4. What came out.

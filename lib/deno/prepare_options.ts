@@ -6,6 +6,7 @@ import { DEFAULT_PREPROCESSING } from "../image/preprocess.ts";
 import { ENCODERS } from "../models/config.ts";
 import type { CommandDescription, OptionDefinitions } from "./cli.ts";
 import { DEVICE_OPTIONS } from "./device_options.ts";
+import { WEIGHTS_OPTION } from "./start_weights.ts";
 
 /** Flags of `prepare`. */
 export const PREPARE_OPTIONS = {
@@ -50,6 +51,13 @@ export const PREPARE_OPTIONS = {
     description: "run a frozen encoder over the photos too, once: training then reads what it made",
   },
   encoder: { choices: ENCODERS, default: "tiny", description: "with --features: what looks at the photos" },
+  ...WEIGHTS_OPTION,
+  grid: {
+    type: "integer",
+    min: 1,
+    max: 64,
+    description: "rows and columns that the encoder's map is averaged to (default: as it is)",
+  },
   featuresType: {
     choices: FEATURE_TYPES,
     default: "f16",
@@ -67,6 +75,6 @@ export const PREPARE_ABOUT: CommandDescription = {
   examples: [
     "deno task prepare --size 64 --min-count 6",
     "deno task prepare --annotations my/captions.csv",
-    "deno task prepare --features --encoder mobilenet_v2 --size 224",
+    "deno task prepare --features --encoder mobilenet_v2 --weights mobilenet_v2-7ebf99e0 --size 224",
   ],
 };
