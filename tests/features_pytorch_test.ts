@@ -1,6 +1,6 @@
 /** Training on MobileNetV2's features of photographs against the same training in PyTorch. */
 import assert from "node:assert/strict";
-import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { beforeAll, describe, it } from "@std/testing/bdd";
 import { openCpu } from "../lib/backend/cpu.ts";
 import { lacksFixture } from "./fixtures.ts";
 import {
@@ -41,7 +41,6 @@ describe("training on features of MobileNetV2", { ignore }, () => {
     for (const steps of [5, 10, 20, 30]) {
       const worst = Math.max(...[losses.f32, ...losses.moved].map((run) => drift(run, losses.f64, steps)));
       const ours = drift(losses.ours, losses.f64, steps);
-      console.log(steps, ours, worst);
       assert.ok(
         ours <= 10 * worst + 1e-6,
         `after ${steps} steps ours is off by ${ours}, PyTorch's f32 by ${worst}`,

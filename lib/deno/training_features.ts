@@ -69,13 +69,16 @@ export async function trainingBatches(
   const { model, dataset, loader, recipe: { fineTune, fineTuneFrom = 0 } } = parts;
   const frozenUntil = fineTune === "none" ? Infinity : fineTuneFrom; // in steps
   const pixels: TrainingBatches = { loader, recipe: { features: "exact" }, close: () => {} };
-  if (flags.features === "off" || parts.changes) return pixels;
-  if (frozenUntil === 0) {
+  if (flags.features === "off") return pixels;
+  const why = parts.changes
+    ? "the pictures are cropped, flipped or coloured anew in each epoch, and so would be their features; leave " +
+      "that out"
+    : frozenUntil === 0
+    ? "the encoder is trained from the first step on, so its features change; freeze it with --fine-tune none"
+    : undefined;
+  if (why) {
     if (flags.features === "auto") return pixels;
-    throw new UsageError(
-      "Cannot train on features: the encoder is trained from the first step on, so its features change; " +
-        "freeze it with --fine-tune none, or leave out --features on",
-    );
+    throw new UsageError(`Cannot train on features: ${why}, or leave out --features on`);
   }
   const files = picturesOf(dataset);
   const found = await findFeatures(model, dataset, flags);
