@@ -30,9 +30,6 @@ import { trainingRecipe } from "../lib/train/presets.ts";
 import { Trainer } from "../lib/train/trainer.ts";
 import { startBiasAtFrequency } from "../lib/train/word_bias.ts";
 
-/** Exit code of a run that Ctrl-C ended. */
-const INTERRUPTED = 130;
-
 await runScript(async () => {
   const options = parseOptions(Deno.args, TRAIN_OPTIONS, TRAIN_ABOUT);
   const planned = trainingPlan(options);
@@ -105,14 +102,14 @@ await runScript(async () => {
   group.close();
 
   // 6. What became of it.
-  if (!folder || !run) return end.complete ? 0 : INTERRUPTED;
+  if (!folder || !run) return; // the first process tells it: mpirun would kill it if another failed before it has
   const { model: file } = folder.files;
   if (!end.complete) {
     const again = options.fresh ? "--resume in place of --fresh" : "--resume";
     console.error(
       `interrupted at step ${end.step} of ${steps}, saved at ${end.saved}; the same command with ${again} goes on`,
     );
-    return INTERRUPTED;
+    return 130;
   }
   console.error(`done: ${file}; now \`deno task caption --model ${file} PHOTO.jpg\``);
   if (options.json) {

@@ -24,20 +24,25 @@ function readings(out: string): number[][] {
     .map(({ step, loss, crossEntropy, gradNorm }) => [step, loss, crossEntropy, gradNorm]);
 }
 
-/** Asserts that a run's first steps are those of one process. */
+/**
+ * Asserts that a run's first steps are those of one process.
+ *
+ * @param tolerance Largest relative difference of losses; norms, which differences of gradients go into, may differ by
+ * ten times as much. Measured on 10 steps: 2e-7 and 8e-6; on 30: 9e-7 and 3e-5.
+ */
 function assertSame(out: string, steps: number, tolerance: number): void {
   const found = readings(out).slice(0, steps);
   const want = readings("alone").slice(0, steps);
   assert.equal(found.length, steps);
+  const worst = [0, 0, 0, 0];
   found.forEach((row, i) =>
-    row.forEach((value, j) => {
-      const error = Math.abs(value / want[i][j] - 1);
-      const name = ["step", "loss", "cross entropy", "norm"][j];
-      assert.ok(
-        error <= tolerance,
-        `${name} of step ${i + 1}: ${value}, alone it is ${want[i][j]} (${error})`,
-      );
-    })
+    row.forEach((value, j) => worst[j] = Math.max(worst[j], Math.abs(value / want[i][j] - 1)))
+  );
+  ["step", "loss", "cross entropy", "norm"].forEach((name, j) =>
+    assert.ok(
+      worst[j] <= tolerance * (name === "norm" ? 10 : 1),
+      `${name} differs from that of one process by ${worst[j]}: ${found.map((row) => row[j])}`,
+    )
   );
 }
 
