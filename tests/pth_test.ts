@@ -10,6 +10,7 @@ import { type FileTensor, parseSafetensors, serialiseSafetensors } from "../lib/
 import { plainNames } from "../lib/data/torch_names.ts";
 import { parseWeights, torchState } from "../lib/data/torch_state.ts";
 import { zipOf } from "./zip_of.ts";
+import { parseWordMap } from "../lib/data/word_map.ts";
 import { lacksTorch, python } from "./python.ts";
 
 const SCRIPT = new URL("make_checkpoints.py", import.meta.url).pathname;
@@ -225,6 +226,11 @@ describe("PyTorch's checkpoints", { ignore: lacksTorch }, () => {
       assert.equal(root.type.path, "__main__.Vocabulary");
       const words = (root.state as Map<PickleValue, PickleValue>).get("word2idx");
       assert.deepEqual(words, new Map([["<pad>", 0], ["<start>", 1], ["café", 2], ["😀\n'\\", 3]]));
+      assert.deepEqual(
+        parseWordMap(bytesOf(`vocabulary${protocol}.pkl`), "v"),
+        words,
+        "read as a vocabulary",
+      );
     }
   });
 

@@ -26,7 +26,8 @@ const ID_ATTRIBUTES = ["word2idx", "stoi", "word_to_idx", "word_map"] as const;
  * @throws {SyntaxError} If it is none of them.
  */
 export function parseWordMap(bytes: Uint8Array, name: string): ReadonlyMap<string, number> {
-  const found = isPickle(bytes) ? idsOf(parsePickle(bytes, name)) : fromJson(bytes, name);
+  const first = bytes.find((byte) => byte > 0x20);
+  const found = first === 0x7b || first === 0x5b ? fromJson(bytes, name) : fromPickle(bytes, name);
   const pairs = found instanceof Map ? [...found] : [];
   const fits = pairs.length > 0 &&
     pairs.every(([word, id]) => typeof word === "string" && Number.isSafeInteger(id) && Number(id) >= 0);
@@ -39,7 +40,17 @@ export function parseWordMap(bytes: Uint8Array, name: string): ReadonlyMap<strin
   return new Map(pairs as [string, number][]); // just checked
 }
 
-function idsOf(value: PickleValue): PickleValue {
+/** Protocols 0 and 1, Python 2's, have no sign at their beginning. */
+function fromPickle(bytes: Uint8Array, name: string): PickleValue {
+  let value: PickleValue;
+  try {
+    value = parsePickle(bytes, name);
+  } catch (error) {
+    if (!(error instanceof SyntaxError) || isPickle(bytes)) throw error;
+    throw new SyntaxError(`Cannot read words from ${name}: it is neither JSON nor a pickle`, {
+      cause: error,
+    });
+  }
   if (!(value instanceof PickleRecord)) return value;
   const fields = attributes(value);
   for (const key of ID_ATTRIBUTES) {
@@ -54,7 +65,7 @@ function fromJson(bytes: Uint8Array, name: string): PickleValue {
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
-    throw new SyntaxError(`Cannot read words from ${name}: it is neither JSON nor a pickle`, {
+    throw new SyntaxError(`Cannot read words from ${name}: it begins as JSON, but is not`, {
       cause: error,
     });
   }
