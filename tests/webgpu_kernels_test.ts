@@ -16,10 +16,12 @@ const [cpu, webgpu] = backends;
 
 async function check(backend: Backend, cases: readonly KernelCase[]): Promise<void> {
   assert.notEqual(cases.length, 0, "no case");
+  const failures: string[] = [];
   for (const one of cases) {
     const { name, error, tolerance, message } = await runCase(backend, one);
-    assert.ok(error <= tolerance, `${name} on ${backend.description}: ${message}`);
+    if (!(error <= tolerance)) failures.push(`${name} on ${backend.name}: ${message}`);
   }
+  assert.equal(failures.length, 0, `${backend.description} differs from the twin:\n${failures.join("\n")}`);
 }
 
 describe("kernel cases", () => {

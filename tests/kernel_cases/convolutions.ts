@@ -29,9 +29,8 @@ export function convolution(numbers: readonly number[]): ConvParams {
   };
 }
 
-function data(n: Numbers, kernel: Kernel, numbers: readonly number[]): CaseData {
+function data(n: Numbers, kernel: Kernel, numbers: readonly number[], splits: number): CaseData {
   const shape = convolution(numbers);
-  const splits = "splits" in kernel.params ? 3 : 1;
   const x = shape.batch * shape.in_height * shape.in_width * shape.in_channels;
   const y = shape.batch * shape.out_height * shape.out_width * shape.out_channels;
   const weight = shape.kernel_height * shape.kernel_width * shape.in_channels / shape.groups *
@@ -52,7 +51,10 @@ const PLAIN = [
   [1, 6, 5, 6, 9, 3, 1, 1, 3],
   [1, 1, 1, 3, 2, 3, 2, 1, 1],
   [1, 1, 1, 1, 1, 1, 1, 0, 1],
+  [2, 3, 5, 7, 4, 1, 1, 0, 1],
 ];
+
+const DEPTHWISE = [2, 13, 19, 8, 8, 3, 1, 1, 8];
 
 /** Aligned and not, one group and two; the digit at the end says which of x and y are aligned. */
 const REGISTERS: readonly [suffix: string, numbers: readonly number[]][] = [
@@ -71,9 +73,16 @@ const WORKGROUP: typeof REGISTERS = [
 ];
 
 function* convolutionsOf(kernel: Kernel): Generator<KernelCase> {
-  const one = (numbers: readonly number[], program?: Program) =>
-    kernelCase(kernel, numbers.join(" "), (n) => data(n, kernel, numbers), { program });
+  const split = "splits" in kernel.params;
+  const one = (numbers: readonly number[], program?: Program, splits = split ? 3 : 1) =>
+    kernelCase(
+      kernel,
+      `${numbers.join(" ")}${split ? ` in ${splits}` : ""}`,
+      (n) => data(n, kernel, numbers, splits),
+      { program },
+    );
   for (const numbers of PLAIN) yield one(numbers);
+  if (split) { for (const numbers of [...PLAIN, DEPTHWISE]) yield one(numbers, kernel, 1); } // the CPU does not split
   for (const [cases, kind] of [[REGISTERS, "registers"], [WORKGROUP, "workgroup"]] as const) {
     for (const [suffix, numbers] of cases) {
       for (const program of variantsOf(kernel, new RegExp(`_${kind}:${suffix}$`))) {
@@ -83,7 +92,7 @@ function* convolutionsOf(kernel: Kernel): Generator<KernelCase> {
   }
   for (const program of variantsOf(kernel, /_depthwise:/)) {
     const strides = program.name.endsWith("0") ? [1, 2] : [Number(program.name.at(-1))];
-    for (const stride of strides) yield one([2, 13, 19, 8, 8, 3, stride, 1, 8], program);
+    for (const stride of strides) yield one(DEPTHWISE.with(6, stride), program);
   }
 }
 

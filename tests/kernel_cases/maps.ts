@@ -130,7 +130,7 @@ function* norms(): Generator<KernelCase> {
       }));
       const gradients = (n: Numbers) => ({
         x: n.uniform(size, 18, 22),
-        y: n.uniform(size),
+        y: n.uniform(size).map((value) => Math.max(0, value)), // of a ReLU
         d_y: n.uniform(size),
       });
       yield kernelCase(batchNormBackwardSumsKernel, `${what}, relu ${relu}`, (n) => {
