@@ -8,9 +8,8 @@
  * `deno task bench --filter step`, 16 pictures in all, one thread each; medians and the fastest of several.
  */
 import { openCpu } from "../lib/backend/cpu.ts";
-import { STEP_RECIPE, STEP_WORK, stepBatch } from "../lib/bench/step_work.ts";
-import { benchConfig } from "../lib/bench/step_work.ts";
 import { median } from "../lib/bench/race.ts";
+import { benchConfig, STEP_RECIPE, STEP_WORK, stepBatch } from "../lib/bench/step_work.ts";
 import { openCommunicator } from "../lib/deno/mpi.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
 import type { Communicator } from "../lib/train/communicator.ts";

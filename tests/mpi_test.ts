@@ -8,12 +8,13 @@ import { Job, lacksMpi, lacksNamespaces, RANKS, trainCommand, TwoMachines } from
 
 let dir = "";
 
-/** Flags of a run with dropout, whose last batch of an epoch has two rows. */
+/** Flags of a run with dropout, whose last batch of an epoch has two rows; `more` come in place of those below. */
 function run(out: string, ...more: string[]): string[] {
-  const steps = more.includes("--steps") ? [] : ["--steps", `${STEPS}`];
-  return [...TINY, "--annotations", `${dir}/captions.json`, "--images", `${dir}/photos`, "--dropout", "0.4"]
-    .concat("--data", `${dir}/data`, "--out", `${dir}/${out}`, "--log-every", "1", "--checkpoint-every", "3")
-    .concat(steps, more);
+  const usual = { steps: STEPS, "checkpoint-every": 3, "log-every": 1, dropout: 0.4 };
+  const flags = Object.entries(usual).filter(([name]) => !more.includes(`--${name}`))
+    .flatMap(([name, value]) => [`--${name}`, `${value}`]);
+  return [...TINY, "--annotations", `${dir}/captions.json`, "--images", `${dir}/photos`]
+    .concat("--data", `${dir}/data`, "--out", `${dir}/${out}`, flags, more);
 }
 const STEPS = 30;
 
@@ -106,6 +107,14 @@ describe("train on several processes", { ignore: lacksMpi }, () => {
       output,
       /rank 1 of 2 on \S+: Cannot train together: the data here are \w+, those of rank 0 are \w+/,
     );
+  });
+
+  it("goes back together when the loss explodes, until that is of no use", async () => {
+    const args = run("exploded", "--learning-rate", "1e30", "--checkpoint-every", "1");
+    const { code, output } = await new Job([...RANKS(2), ...trainCommand(...args)]).end();
+    assert.equal(code, 1);
+    assert.equal(output.match(/Going back from step 4 to step 1/g)?.length, 3, output);
+    assert.match(output, /rank 0 of 2 on \S+: Cannot go on training: .* not finite in 3 steps in a row/);
   });
 
   it("stops behind the same step when one is told to, and goes on with another number of processes", async () => {
