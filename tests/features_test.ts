@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import type { Backend } from "../lib/backend/backend.ts";
 import { BatchLoader, type BatchSequence, type BatchSource, type WordBatch } from "../lib/data/batches.ts";
-import { FeatureLoader } from "../lib/data/feature_batches.ts";
+import { type FeatureBatch, FeatureLoader } from "../lib/data/feature_batches.ts";
 import type { FeatureType } from "../lib/data/feature_origin.ts";
 import { floatsToHalves, halvesToFloats } from "../lib/data/half.ts";
 import { TokenTable } from "../lib/data/token_table.ts";
@@ -272,6 +272,32 @@ describe("features on disk", () => {
     }
   });
 
+  it("are read two batches ahead, into the same few pieces of memory", async () => {
+    let pieces = 0;
+    const reads: number[] = [];
+    const source = {
+      length: 2,
+      alloc: (pictures: number) => new Float32Array(++pieces && 2 * pictures),
+      read(images: Uint32Array, out: Float32Array) {
+        reads.push(images.length);
+        for (const [i, image] of images.entries()) out.fill(image, 2 * i, 2 * i + 2);
+        return Promise.resolve();
+      },
+    };
+    const loader = new BatchLoader(split(), { batchSize: 7, seed: 9 });
+    let steps = 0;
+    for await (
+      const { images, features } of new FeatureLoader(loader, source).from() as AsyncIterable<FeatureBatch>
+    ) {
+      assert.equal(reads.length, ++steps + 2);
+      const held = Float32Array.from([...images].flatMap((image) => [image, image]));
+      await Promise.resolve(); // as while a step is taken: those ahead must not write here
+      assert.deepEqual(features, held);
+      if (steps === 25) break;
+    }
+    assert.equal(pieces, 4);
+  });
+
   describe("in training", () => {
     const RECIPE = {
       learningRate: 1e-2,
@@ -283,20 +309,24 @@ describe("features on disk", () => {
       seed: 5,
     } as const;
     /** Losses of twelve steps, read from pixels or from features; fine-tuned from a step on, or not at all. */
-    const losses = async (type: FeatureType | "pixels", recipe: Partial<Recipe> = { fineTune: "none" }) => {
-      const model = makeModel(backend);
-      const trainer = new Trainer(model, { ...RECIPE, ...recipe });
+    const losses = async (
+      type: FeatureType | "pixels",
+      { on = backend, steps = RECIPE.steps, ...recipe }: Partial<Recipe> & { readonly on?: Backend } = {},
+    ) => {
+      const model = makeModel(on);
+      const trainer = new Trainer(model, { ...RECIPE, fineTune: "none", ...recipe });
       const pixels = new BatchLoader(split(), { batchSize: 4, seed: 9 });
+      using opened = new DisposableStack();
       let loader: BatchSequence<WordBatch & HostPictures> = pixels;
       if (type !== "pixels") {
         const origin = await featureOrigin(model, type);
         await prepareFeatures(folder, FILES, { model, origin, pixels: PIXELS });
-        using features = await openFeatures(folder);
+        const features = opened.use(await openFeatures(folder, { memoryBytes: 0 })); // read ahead by a worker
         loader = new FeatureLoader(pixels, features.source(FILES), { until: recipe.fineTuneFrom });
       }
       const batches = loader.from({ epoch: 0, step: 0 });
       const before = await encoderHash(model.parameters);
-      while (trainer.steps < RECIPE.steps) trainer.step((await batches.next()).value);
+      while (trainer.steps < steps) trainer.step((await batches.next()).value);
       const values = (await trainer.readings()).map(({ loss }) => loss);
       const moved = await encoderHash(model.parameters) !== before;
       trainer.dispose();
@@ -312,10 +342,16 @@ describe("features on disk", () => {
     });
 
     it("give way to pixels when the encoder is fine-tuned, with the same losses", async () => {
-      const recipe = { fineTuneFrom: 7 };
+      const recipe = { fineTune: "all", fineTuneFrom: 7 };
       const pixels = await losses("pixels", recipe);
       assert.equal(pixels.moved, true);
       assert.deepEqual(await losses("f32", recipe), pixels);
+    });
+
+    it("reach a GPU as they reach the CPU", { ignore: backends.length < 2 }, async () => {
+      const [on, steps] = [backends.at(-1)!, 3];
+      const [pixels, features] = [await losses("pixels", { on, steps }), await losses("f32", { on, steps })];
+      assert.deepEqual(features, pixels);
     });
 
     it("differ in f16 by no more than its rounding", async () => {
