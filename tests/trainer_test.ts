@@ -294,6 +294,19 @@ describe("parameter groups", () => {
     for (const distance of moved) {
       assert.ok(Math.abs(distance - 1e-3) < 1e-6, `${distance}, not the rate 0.001`);
     }
+    // A resumed run's optimiser is as old as the group, not as the run.
+    const resumed = new Trainer(new CaptionModel(exact, CONFIG, { words: WORDS, seed: 7 }), {
+      ...RECIPE,
+      ...late,
+    });
+    resumed.steps = 2;
+    const first = await valuesOf(resumed.model);
+    await steps(resumed, 1);
+    const second = await valuesOf(resumed.model);
+    const distances = [...first.get(name)!].map((value, i) => Math.abs(second.get(name)![i] - value));
+    for (const distance of distances) {
+      assert.ok(Math.abs(distance - 1e-2) < 1e-5, `${distance}, not the rate 0.01`);
+    }
   });
 });
 
