@@ -9,7 +9,7 @@ import meanWgsl from "./cross_entropy_mean.wgsl" with { type: "text" };
 
 const WORKGROUP = 64;
 
-/** Loss of each row and its log-sum-exp; see `cross_entropy.wgsl`. */
+/** Loss of each row and its log-sum-exp in two parts; see `cross_entropy.wgsl`. */
 export const crossEntropyKernel = defineKernel({
   name: "cross_entropy",
   wgsl,
@@ -24,13 +24,16 @@ export const crossEntropyKernel = defineKernel({
       for (let v = 0; v < V; v++) largest = Math.max(largest, logits[n * V + v]);
       let sum = 0;
       for (let v = 0; v < V; v++) sum += Math.exp(logits[n * V + v] - largest);
-      log_sum_exp[n] = largest + Math.log(sum);
+      log_sum_exp[2 * n] = largest;
+      log_sum_exp[2 * n + 1] = Math.log(sum);
       const goal = targets[n];
-      let mean = 0; // of the logits less the largest
-      for (let v = 0; v < V; v++) mean += (logits[n * V + v] - largest) / V;
       const target = logits[n * V + goal] - largest;
       row_loss[N + n] = goal === ignored ? 0 : Math.log(sum) - target;
-      row_loss[n] = goal === ignored ? 0 : Math.log(sum) - (1 - smoothing) * target - smoothing * mean;
+      row_loss[n] = row_loss[N + n];
+      if (goal === ignored || smoothing === 0) continue; // 0 times a logit of -∞ would be NaN
+      let mean = 0; // of the logits less the largest
+      for (let v = 0; v < V; v++) mean += (logits[n * V + v] - largest) / V;
+      row_loss[n] += smoothing * (target - mean);
     }
   },
   fast({ logits, targets, row_loss, log_sum_exp }, { N, V, ignored, smoothing }, engine) {
@@ -78,8 +81,9 @@ export const crossEntropyBackwardKernel = defineKernel({
     for (let n = 0; n < N; n++) {
       const goal = targets[n];
       const scale = goal === ignored ? 0 : loss[1] * d_loss[0];
+      const [largest, logSum] = log_sum_exp.subarray(2 * n);
       for (let v = n * V; v < (n + 1) * V; v++) {
-        d_logits[v] = scale === 0 ? 0 : (Math.exp(logits[v] - log_sum_exp[n]) - smoothing / V) * scale;
+        d_logits[v] = scale === 0 ? 0 : (Math.exp(logits[v] - largest - logSum) - smoothing / V) * scale;
       }
       if (scale !== 0) d_logits[n * V + goal] -= (1 - smoothing) * scale;
     }

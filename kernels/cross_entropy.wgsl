@@ -4,7 +4,8 @@
 // logits:          [N, V]
 // targets:         [N], ids
 // row_loss:        [2, N]: what is minimised, then the cross entropy itself
-// log_sum_exp:     [N], kept for the gradient
+// log_sum_exp:     [N, 2], for the gradient: the largest logit, and log sum exp(logits - largest). Their sum alone would
+//                  lose digits where logits are large
 //
 // One invocation owns one row.
 // Reference: cpu() in cross_entropy.ts; smoothing as PyTorch's label_smoothing (Szegedy et al., 2016). The row's maximum is subtracted first: logits of ±1e4 are fine.
@@ -42,10 +43,14 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   }
   let log_sum = log(sum);
   let goal = targets[n];
-  log_sum_exp[n] = largest + log_sum;
+  log_sum_exp[2u * n] = largest;
+  log_sum_exp[2u * n + 1u] = log_sum;
   let goal_logit = logits[first + goal] - largest;
   let entropy = log_sum - goal_logit;
-  let smoothed = entropy + params.smoothing * (goal_logit - total / f32(params.V));
+  var smoothed = entropy;
+  if (params.smoothing > 0.0) { // a logit of -∞ is none of the plain loss's business: 0 times it would be NaN
+    smoothed += params.smoothing * (goal_logit - total / f32(params.V));
+  }
   row_loss[n] = select(smoothed, 0.0, goal == params.ignored);
   row_loss[params.N + n] = select(entropy, 0.0, goal == params.ignored);
 }

@@ -42,8 +42,9 @@ export const weightedCrossEntropyBackwardKernel = defineKernel({
     for (let n = 0; n < N; n++) {
       const goal = targets[n];
       const scale = goal === ignored ? 0 : weights[n] * loss[1] * d_loss[0];
+      const [largest, logSum] = log_sum_exp.subarray(2 * n);
       for (let v = n * V; v < (n + 1) * V; v++) {
-        d_logits[v] = scale === 0 ? 0 : Math.exp(logits[v] - log_sum_exp[n]) * scale;
+        d_logits[v] = scale === 0 ? 0 : Math.exp(logits[v] - largest - logSum) * scale;
       }
       if (scale !== 0) d_logits[n * V + goal] -= scale;
     }
@@ -51,7 +52,7 @@ export const weightedCrossEntropyBackwardKernel = defineKernel({
   fast({ logits, targets, weights, log_sum_exp, loss, d_loss, d_logits }, { N, V, ignored }, engine) {
     const [x, goal, lse, dX] = [logits, targets, log_sum_exp, d_logits].map((array) => address(array));
     for (let n = 0; n < N; n++) { // the loop has one factor for all its rows
-      const row = [x + 4 * n * V, goal + 4 * n, lse + 4 * n, dX + 4 * n * V];
+      const row = [x + 4 * n * V, goal + 4 * n, lse + 8 * n, dX + 4 * n * V];
       const factor = weights[n] * loss[1] * d_loss[0];
       engine.loop("cross_entropy_backward", 1, [...row, V, ignored, factor, factor, 0]);
     }

@@ -3,7 +3,7 @@
 //
 // logits, d_logits: [N, V]
 // targets, weights: [N]
-// log_sum_exp:      [N], from the forward
+// log_sum_exp:      [N, 2], from the forward: the largest logit, and the rest
 // loss:             [2]: the mean loss and 1 / count
 // d_loss:           [1]
 //
@@ -34,7 +34,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let n = i / params.V;
   let v = i % params.V;
   let goal = targets[n];
-  let probability = exp(logits[i] - log_sum_exp[n]);
+  let probability = exp((logits[i] - log_sum_exp[2u * n]) - log_sum_exp[2u * n + 1u]);
   let gradient = (probability - select(0.0, 1.0, v == goal)) * weights[n] * loss[1] * d_loss[0];
   d_logits[i] = select(gradient, 0.0, goal == params.ignored);
 }

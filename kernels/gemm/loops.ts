@@ -20,7 +20,7 @@
  * | sum sum_squares | element | x partials | partials[chunk], chunks of `grain` |
  * | softmax | row | x y size logarithm | of each row, or its logarithm |
  * | softmax_backward | row | y dY dX size logarithm | from y |
- * | cross_entropy | row | logits targets rowLoss entropy logSumExp size ignored smooth smoothing spread | losses and log Σ e^x |
+ * | cross_entropy | row | logits targets rowLoss entropy logSumExp size ignored smooth smoothing spread | losses; largest x, log Σ e^(x - largest) |
  * | cross_entropy_backward | row | logits targets logSumExp dLogits size ignored factor peak spread | softmax factor - spread - peak at the target |
  * | batch_norm | row | x mean variance weight bias y channels relu epsilon | y |
  * | batch_norm_statistics | row | x partial channels | partial [chunk, 2, C]: mean, Σ (x - mean)² |

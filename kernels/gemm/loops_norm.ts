@@ -174,7 +174,9 @@ export function defineNormLoops(loops: LoopSet): void {
       const rowBytes = f.i32(channels.shl(2));
       const small = f.v128(epsilon.splat());
       const inverseRows = f.v128(F32x4.of(1).div(p.rows.toF32().splat()));
-      f.if(training.not(), () => f.set(inverseRows, F32x4.of(0)));
+      // In evaluation nothing of x and the sums is used: masked away, for they may be infinite.
+      const used = f.v128(F32x4.of(0));
+      f.if(training, () => f.set(used, F32x4.of(0).le(0)));
       // d_x = scale g - shift - slope (x - mean), with constants of each channel
       const [scales, slopes] = [range.scratch, f.i32(range.scratch.add(rowBytes))];
       const shifts = f.i32(slopes.add(rowBytes));
@@ -183,15 +185,15 @@ export function defineNormLoops(loops: LoopSet): void {
         const inverse = f.v128(F32x4.of(1).div(load(v).add(small).sqrt()));
         const factor = f.v128(inverse.mul(load(w)));
         store(scale, factor);
-        store(slope, factor.mul(inverse).mul(load(product)).mul(inverseRows));
-        store(shift, factor.mul(load(sum)).mul(inverseRows));
+        store(slope, factor.mul(inverse).mul(load(product)).mul(inverseRows).and(used));
+        store(shift, factor.mul(load(sum)).mul(inverseRows).and(used));
       });
       for (const pointer of [x, y, dY, dX]) f.step(pointer, range.first.mul(rowBytes));
       f.while(range.count, () => {
         const pointers = [x, y, dY, dX, mean, scales, slopes, shifts];
         eachChannel(f, channels, pointers, ({ load, store }, [at, out, d, to, m, scale, slope, shift]) => {
           const g = upstream(f, relu, load(d), () => load(out));
-          const centred = load(at).sub(load(m));
+          const centred = load(at).sub(load(m)).and(used);
           store(to, load(scale).mul(g).sub(load(shift)).sub(load(slope).mul(centred)));
         });
         for (const pointer of [x, y, dY, dX]) f.step(pointer, rowBytes);

@@ -41,7 +41,7 @@ export function sumOfPowers(f: FunctionBuilder, x: I32, size: I32, top: F32x4, y
 export function defineRowLoops(loops: LoopSet): void {
   defineSoftmax(loops);
 
-  // entropy = log Σ e^x - x[target], 0 where the target is `ignored`; log_sum_exp [rows] for the gradient;
+  // entropy = log Σ e^x - x[target], 0 where the target is `ignored`; log_sum_exp [rows, 2], the largest and the rest, for the gradient;
   // row_loss = entropy, and where `smooth` + smoothing x[target] - spread Σ x, with x less the largest
   const LOSS = {
     ...integers("logits", "targets", "rowLoss", "entropy", "logSumExp", "size", "ignored", "smooth"),
@@ -52,12 +52,14 @@ export function defineRowLoops(loops: LoopSet): void {
     const rowBytes = f.i32(size.shl(2));
     const rows = [
       { at: logits, bytes: rowBytes },
-      ...[targets, rowLoss, entropy, logSumExp].map((at) => ({ at, bytes: 4 })),
+      ...[targets, rowLoss, entropy].map((at) => ({ at, bytes: 4 })),
+      { at: logSumExp, bytes: 8 },
     ];
     eachRow(f, range, rows, () => {
       const top = largest(f, logits, size);
       const sum = log(f, sumOfPowers(f, logits, size, top));
-      f.store(logSumExp, top.add(sum).lane(0));
+      f.store(logSumExp, top.lane(0));
+      f.store(logSumExp, sum.lane(0), 4);
       const goal = f.i32(targets.load());
       f.if(goal.eq(ignored), () => {
         f.store(rowLoss, f.f32(0));
@@ -88,17 +90,18 @@ export function defineRowLoops(loops: LoopSet): void {
     const { logits, targets, logSumExp, dLogits, size, ignored, factor, peak } = p;
     const rowBytes = f.i32(size.shl(2));
     const whole = [logits, dLogits].map((at) => ({ at, bytes: rowBytes }));
-    const single = [targets, logSumExp].map((at) => ({ at, bytes: 4 }));
+    const single = [{ at: targets, bytes: 4 }, { at: logSumExp, bytes: 8 }];
     eachRow(f, range, [...whole, ...single], () => {
       const goal = f.i32(targets.load());
       f.if(goal.eq(ignored), () => {
         walk(f, size, [dLogits], ({ store }, [to]) => store(to, F32x4.of(0)));
       }, () => {
-        const shift = f.v128(logSumExp.loadSplat());
+        const top = f.v128(logSumExp.loadSplat());
+        const shift = f.v128(logSumExp.add(4).loadSplat());
         const scale = f.v128(factor.splat());
         const spread = f.v128(p.spread.splat());
         walk(f, size, [logits, dLogits], ({ load, store }, [at, to]) => {
-          store(to, exp(f, f.v128(load(at).sub(shift))).mul(scale).sub(spread));
+          store(to, exp(f, f.v128(load(at).sub(top).sub(shift))).mul(scale).sub(spread));
         });
         const at = f.i32(dLogits.add(goal.shl(2)));
         f.store(at, at.loadF32().sub(peak));

@@ -52,7 +52,7 @@ export function smoothedCrossEntropy(
   }
   const { backend } = logits;
   const rowLoss = new Tensor(backend, [2, N], { label: "row_loss" });
-  const logSumExp = new Tensor(backend, [N], { label: "log_sum_exp" });
+  const logSumExp = new Tensor(backend, [N, 2], { label: "log_sum_exp" });
   const means = new Tensor(backend, [3], { label: "cross_entropy" });
   const words = { logits: logits.storage, targets: targets.storage, log_sum_exp: logSumExp.storage };
   const params = { N, V, ignored, smoothing };

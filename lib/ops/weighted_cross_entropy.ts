@@ -38,7 +38,7 @@ export function weightedCrossEntropy(logits: Tensor, options: WeightedTargets): 
   }
   const { backend } = logits;
   const rowLoss = new Tensor(backend, [2, N], { label: "row_loss" });
-  const logSumExp = new Tensor(backend, [N], { label: "log_sum_exp" });
+  const logSumExp = new Tensor(backend, [N, 2], { label: "log_sum_exp" });
   const mean = new Tensor(backend, [2], { label: "weighted_cross_entropy" });
   backend.run(crossEntropyKernel, {
     logits: logits.storage,

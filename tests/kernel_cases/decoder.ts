@@ -150,7 +150,7 @@ function* losses(): Generator<KernelCase> {
         logits: n.uniform(N * V, -5, 5),
         targets: rows(n).targets,
         row_loss: unwritten(2 * N),
-        log_sum_exp: unwritten(N),
+        log_sum_exp: unwritten(2 * N),
       },
       params: { N, V, ignored, smoothing },
     }));
@@ -164,7 +164,7 @@ function* losses(): Generator<KernelCase> {
     }));
     const backward = (n: Numbers) => ({
       logits: n.uniform(N * V, -3, 3),
-      log_sum_exp: n.uniform(N, 0, 2),
+      log_sum_exp: n.uniform(2 * N, 0, 1),
       ...factors(n),
       d_logits: unwritten(N * V),
     });

@@ -186,7 +186,7 @@ export const TWIN_CHANGES: Readonly<Record<string, TwinChanges>> = {
     changes: [
       ["sign", "d_logits[n * V + goal] -= scale", "d_logits[n * V + goal] += scale"],
       ["index", "goal === ignored ? 0 : weights[n]", "goal === ignored ? 0 : weights[goal]"],
-      ["term", "weights[n] * loss[1] * d_loss[0];\n      for", "loss[1] * d_loss[0];\n      for"],
+      ["term", "weights[n] * loss[1] * d_loss[0];\n      const [", "loss[1] * d_loss[0];\n      const ["],
     ],
   },
 };
