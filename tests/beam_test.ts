@@ -1,25 +1,23 @@
-/** The search: batches against single pictures, greedy against beams, and what is never said. */
+// This module runs in Deno only.
+/** The search: batches against single pictures, greedy against beams, what is never said, and what it reads back. */
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
-import { beamSearch } from "../lib/models/beam_search.ts";
+import type { NumberArray, Storage } from "../lib/backend/backend.ts";
+import { ObservedBackend } from "../lib/bench/observed_backend.ts";
 import type { Caption } from "../lib/models/beam_history.ts";
+import { type BeamOptions, beamSearch } from "../lib/models/beam_search.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
-import type { ModelConfig } from "../lib/models/config.ts";
-import { slice } from "../lib/ops/mod.ts";
-import { Random } from "../lib/random.ts";
+import { captionPixels } from "../lib/models/captioner.ts";
+import type { Decoder } from "../lib/models/decoder.ts";
+import { outputOf } from "../lib/models/decoder.ts";
+import { logSoftmax, slice } from "../lib/ops/mod.ts";
 import { scope } from "../lib/scope.ts";
 import { Tensor, tensor } from "../lib/tensor.ts";
-import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
-import { END, PAD, START, UNK } from "../lib/text/vocabulary.ts";
+import { END, PAD, START, UNK, Vocabulary } from "../lib/text/vocabulary.ts";
 import { backends } from "./devices.ts";
+import { makeFeatures, makeModel, near, smallConfig, WORDS } from "./search_models.ts";
 
-const WORDS = 23;
-const IMAGES = 5;
-
-function config(decoder: ModelConfig["decoder"]): ModelConfig {
-  const sizes = { channels: [4, 6, 8, 10], embedding: 7, hidden: 9, attention: 5, dropout: 0 };
-  return { encoder: "tiny", decoder, ...sizes, preprocessing: { ...DEFAULT_PREPROCESSING, size: 16 } };
-}
+const IMAGES = 16;
 
 function sayable({ ids }: Caption): boolean {
   return ids.length > 0 && !ids.some((id) => id === PAD || id === START || id === UNK || id >= WORDS);
@@ -31,26 +29,18 @@ for (const backend of backends) {
       let model: CaptionModel;
       let features: Tensor;
       beforeAll(() => {
-        model = new CaptionModel(backend, config(decoder), { words: WORDS, seed: 11 });
-        const random = new Random(4);
-        // Larger weights than a fresh model's make confident, different captions.
-        const weight = model.parameters.all.find(({ name }) => name === "decoder.fc.weight")!.tensor;
-        backend.write(
-          weight.storage,
-          Float32Array.from({ length: weight.length }, () => 2 * random.normal()),
-        );
-        const values = Float32Array.from({ length: IMAGES * 4 * 10 }, () => 2 * random.normal());
-        features = tensor(backend, values, { shape: [IMAGES, 4, 10], label: "features" });
+        model = makeModel(backend, { seed: 11, decoder });
+        features = makeFeatures(backend, { images: IMAGES });
       });
       afterAll(() => {
         features.dispose();
         model.dispose();
       });
 
-      const search = (options: Parameters<typeof beamSearch>[2], of = features) =>
+      const search = (options: BeamOptions, of = features) =>
         beamSearch(model.decoder, of, { maxLength: 12, ...options });
 
-      it("captions a batch as it captions each picture alone", async () => {
+      it(`captions a batch of ${IMAGES} as it captions each picture alone`, async () => {
         const together = await search({ beam: 3 });
         for (let i = 0; i < IMAGES; i++) {
           const one = scope(() => slice(features, { axis: 0, start: i, length: 1 }));
@@ -62,11 +52,15 @@ for (const backend of backends) {
       });
 
       it("takes the likeliest word each time with one beam", async () => {
+        const greedy = await greedyWords(model.decoder, features, 12);
         const captions = await search({ beam: 1 });
-        for (const [{ logProbabilities, score }] of captions) {
-          assert.ok(logProbabilities.every((p) => p <= 0));
-          assert.ok(Math.abs(logProbabilities.reduce((sum, p) => sum + p, 0) - score) < 1e-4);
-        }
+        captions.forEach((list, b) => {
+          assert.equal(list.length, 1);
+          const [{ ids, logProbabilities, score }] = list;
+          assert.deepEqual(ids, greedy[b].ids);
+          near(logProbabilities, greedy[b].logProbabilities, 1e-4);
+          near([score], [logProbabilities.reduce((sum, p) => sum + p, 0)], 1e-4);
+        });
         assert.ok(captions.flat().every(sayable));
       });
 
@@ -105,4 +99,95 @@ for (const backend of backends) {
       });
     });
   }
+
+  describe(`the search on ${backend.name}`, () => {
+    it("captions with an untrained model: never emptily, within the maximum length", async () => {
+      const vocabulary = new Vocabulary(Array.from({ length: WORDS - 4 }, (_, i) => `word${i}`));
+      const pixels = Uint8Array.from({ length: 2 * 16 * 16 * 3 }, (_, i) => (i * 37) % 256);
+      for (const seed of [1, 2]) {
+        const model = new CaptionModel(backend, smallConfig("attend"), { words: WORDS, seed });
+        for (const beam of [1, 5]) {
+          for (const list of await captionPixels({ model, vocabulary }, pixels, { beam, maxLength: 7 })) {
+            assert.ok(list.length > 0);
+            for (const { text, words } of list) {
+              assert.ok(text !== "" && words.length >= 1 && words.length <= 7, text);
+            }
+          }
+        }
+        model.dispose();
+      }
+    });
+  });
+}
+
+describe("what the search reads from the device", () => {
+  /** The CPU under a GPU's name: what is read is counted. */
+  class Remote extends ObservedBackend {
+    override readonly name = "remote";
+    reads = 0;
+    override read(storage: Storage): Promise<NumberArray> {
+      this.reads++;
+      return super.read(storage);
+    }
+  }
+  const reads = async (options: BeamOptions) => {
+    const remote = new Remote(backends[0]);
+    const model = makeModel(remote, { seed: 11 });
+    const features = makeFeatures(remote);
+    remote.reads = 0;
+    const banned = [PAD, START, UNK, END]; // goes on to the maximum length
+    const captions = await beamSearch(model.decoder, features, { beam: 5, banned, ...options });
+    assert.ok(captions.every(([{ ids }]) => ids.length === options.maxLength));
+    features.dispose();
+    model.dispose();
+    return remote.reads;
+  };
+
+  it("is whether all have ended, every eighth word, and what was chosen, once", async () => {
+    assert.equal(await reads({ maxLength: 7 }), 2);
+    assert.equal(await reads({ maxLength: 40 }), 5 + 2);
+    assert.equal(await reads({ maxLength: 40, attention: true }), 5 + 3);
+  });
+  it("is the candidates of each word where rules choose among them", async () => {
+    assert.equal(await reads({ maxLength: 10, noRepeatNgram: 9 }), 10 * 2); // their words and their scores
+  });
+});
+
+/** The words that come when each is the likeliest one, with their log-probabilities, chosen on the host. */
+async function greedyWords(decoder: Decoder, features: Tensor, maxLength: number) {
+  const [B] = features.shape;
+  const captions = Array.from(
+    { length: B },
+    () => ({ ids: [] as number[], logProbabilities: [] as number[] }),
+  );
+  let { state, ...begun } = scope(() => decoder.begin(features));
+  let last = new Uint32Array(B).fill(START);
+  for (let t = 0; t < maxLength; t++) {
+    const before = state;
+    const { next, logs } = scope(() => {
+      const ids = tensor(features.backend, last, { shape: [1, B], type: "u32" });
+      const decoded = decoder.read(ids, { memory: begun.memory, state: before });
+      const output = outputOf(decoded);
+      const logits = decoder.predict(output.view([B, output.shape[2]]));
+      return {
+        next: { h: decoded.hidden.view([B, decoded.hidden.shape[2]]), c: decoded.cell },
+        logs: logSoftmax(logits),
+      };
+    });
+    const values = await logs.read();
+    state = next;
+    last = Uint32Array.from({ length: B }, (_, b) => {
+      const row = values.subarray(b * WORDS, (b + 1) * WORDS);
+      const best = Array.from(row.keys()).filter((id) => id !== PAD && id !== START && id !== UNK)
+        .reduce((best, id) => row[id] > row[best] ? id : best, END);
+      if (captions[b].ids.at(-1) !== END) {
+        captions[b].ids.push(best);
+        captions[b].logProbabilities.push(row[best]);
+      }
+      return best;
+    });
+    for (const tensor of [before.h, before.c, logs]) tensor.dispose();
+  }
+  for (const tensor of [state.h, state.c, begun.memory.values, begun.memory.att1]) tensor?.dispose();
+  return captions;
 }

@@ -1,0 +1,70 @@
+// This module runs in Deno only.
+/** Whether words are as sure as they are right. */
+import assert from "node:assert/strict";
+import { describe, it } from "@std/testing/bdd";
+import { TokenTable } from "../lib/data/token_table.ts";
+import { calibrate, calibrationError } from "../lib/models/calibrate.ts";
+import { CaptionModel } from "../lib/models/caption_model.ts";
+import { Random } from "../lib/random.ts";
+import { END, START, UNK } from "../lib/text/vocabulary.ts";
+import { backends } from "./devices.ts";
+import { near, smallConfig, WORDS } from "./search_models.ts";
+
+describe("calibration", () => {
+  const [backend] = backends; // made of ops and kernels that are compared elsewhere
+  it("measures how far confidence and accuracy are apart, bin by bin", () => {
+    const bins = [{ count: 2, sure: 0.4, right: 1 }, { count: 0, sure: 0, right: 0 }, {
+      count: 8,
+      sure: 7.4,
+      right: 5,
+    }];
+    const { expected, confidence, accuracy } = calibrationError(bins); // (2 · 0.3 + 8 · 0.3) / 10
+    near([expected, confidence, accuracy], [0.3, 0.78, 0.6], 1e-12);
+  });
+
+  it("fits twice the temperature to a model with twice the logits, and mends it on other pictures", async () => {
+    const random = new Random(9);
+    const [images, each, columns] = [40, 5, 8];
+    const ids = Uint32Array.from(
+      { length: images * each * columns },
+      (_, i) =>
+        i % columns === 0
+          ? START
+          : i % columns === columns - 1
+          ? END
+          : random.uniform() < 0.7
+          ? 7
+          : 4 + random.integer(WORDS - 4),
+    );
+    const split = {
+      imageIds: Array.from({ length: images }, (_, i) => i),
+      tokens: new TokenTable(
+        ids,
+        Uint32Array.from({ length: images * each + 1 }, (_, i) => i * columns),
+        Uint32Array.from({ length: images + 1 }, (_, i) => i * each),
+      ),
+      size: 16,
+      pixels: (numbers: ArrayLike<number>, out = new Uint8Array(numbers.length * 768)) => out.fill(9),
+    };
+    const model = new CaptionModel(backend, smallConfig("attend"), { words: WORDS, seed: 3 });
+    const [weight, bias] = ["weight", "bias"].map((name) =>
+      model.parameters.all.find((parameter) => parameter.name === `decoder.fc.${name}`)!.tensor
+    );
+    const logits = Float32Array.from(
+      { length: WORDS },
+      (_, id) => id === 7 ? 2.2 : id > UNK ? -1 : id === END ? 0 : -8,
+    );
+    const fitted = [];
+    for (const factor of [1, 2]) {
+      backend.write(weight.storage, new Float32Array(weight.length));
+      backend.write(bias.storage, logits.map((logit) => logit * factor));
+      fitted.push(await calibrate(model, split));
+    }
+    const [once, twice] = fitted;
+    near([twice.temperature], [2 * once.temperature], 0.02 * once.temperature);
+    assert.ok(twice.after.expected < twice.before.expected / 2, JSON.stringify(twice));
+    near([twice.after.expected, twice.after.accuracy], [once.after.expected, twice.before.accuracy], 0.01);
+    await assert.rejects(calibrate(model, { ...split, imageIds: [1] }), /on 1 pictures: needs at least 2/);
+    model.dispose();
+  });
+});
