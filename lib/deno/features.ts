@@ -66,7 +66,7 @@ export async function prepareFeatures(
   pictures: readonly PictureFile[],
   { model, origin, pixels, batch = 16, ...fill }: PrepareFeaturesOptions,
 ): Promise<ShardReport> {
-  const encode = async (group: readonly PictureFile[]): Promise<Uint8Array[]> => {
+  const encode = async ({ pictures: group, wanted }: Group): Promise<Uint8Array[]> => {
     const packed = pixels.pixels(group.map(({ name }) => pixels.find(name)!));
     const features = scope(() =>
       model.encode(uploadPixels(model.backend, packed), { batch: group.length, training: false })
@@ -75,21 +75,42 @@ export async function prepareFeatures(
     features.dispose();
     const each = numbers.length / group.length;
     const { type } = origin;
-    return group.map(({ name }, i) => featureBytes(numbers.slice(i * each, (i + 1) * each), { type, name }));
+    const record = (name: string, i: number) =>
+      featureBytes(numbers.slice(i * each, (i + 1) * each), { type, name });
+    return group.flatMap((picture, i) => wanted.has(picture) ? [record(picture.name, i)] : []);
   };
   return await fillShards({ dir, format: FEATURES }, pictures, {
     ...fill,
     origin,
     async *make(wanted) {
-      for await (const records of mapAhead(groupsOf(wanted, batch), encode, { ahead: IN_FLIGHT })) {
+      for await (const records of mapAhead(groupsOf(pictures, wanted, batch), encode, { ahead: IN_FLIGHT })) {
         yield* records;
       }
     },
   });
 }
 
-function* groupsOf<T>(items: readonly T[], size: number): Generator<T[]> {
-  for (let i = 0; i < items.length; i += size) yield items.slice(i, i + size);
+/** A batch, and which of its pictures are wanted. */
+interface Group {
+  readonly pictures: readonly PictureFile[];
+  readonly wanted: ReadonlySet<PictureFile>;
+}
+
+/**
+ * Batches that hold what is wanted. A picture's batch is always the same, whatever is there already: a library may round
+ * otherwise where it stands elsewhere, and a resumed run should make what an uninterrupted one makes.
+ */
+function* groupsOf(
+  pictures: readonly PictureFile[],
+  wanted: readonly PictureFile[],
+  size: number,
+): Generator<Group> {
+  const all = new Set(wanted);
+  for (let i = 0; i < pictures.length; i += size) {
+    const group = pictures.slice(i, i + size);
+    const these = new Set(group.filter((picture) => all.has(picture)));
+    if (these.size > 0) yield { pictures: group, wanted: these };
+  }
 }
 
 /** How many of the pictures have features of this origin, made from the files as they are. */

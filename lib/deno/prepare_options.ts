@@ -61,7 +61,7 @@ export const PREPARE_OPTIONS = {
   featuresType: {
     choices: FEATURE_TYPES,
     default: "f16",
-    description: "numbers in 16 bits, or in 32: then losses are those of pixels to the last bit",
+    description: "numbers in 16 bits, or in 32: then losses are those of pixels",
   },
   batch: { default: 16, min: 1, max: 4096, description: "photos that the encoder sees at once" },
   seed: { default: 1, description: "of an encoder that has no weights: names its random numbers" },
