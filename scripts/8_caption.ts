@@ -19,7 +19,7 @@ import { progressBar } from "../lib/deno/progress.ts";
 import { runScript } from "../lib/deno/run_script.ts";
 import { captionPlan } from "../lib/deno/search_options.ts";
 import { ensureWritable, folderOf, writeFileAtomic } from "../lib/deno/write_file.ts";
-import { captionPixels } from "../lib/models/captioner.ts";
+import { captionPixels, type WrittenCaption } from "../lib/models/captioner.ts";
 
 /** Pictures captioned together. */
 const BATCH = 16;
@@ -73,12 +73,12 @@ await runScript(async () => {
       }
       const candidates = captions.shift()!.slice(0, count);
       const [best] = candidates;
+      if (candidates.length < count) {
+        console.error(`${image}: the search found ${candidates.length} captions, ${count} were asked for`);
+      }
       if (options.json) {
-        const words = best.words.map(({ word, probability }) => ({ word, probability }));
-        const others = candidates.map(({ text, score }) => ({ caption: text, score }));
-        console.log(
-          JSON.stringify({ image, caption: best.text, score: best.score, words, candidates: others }),
-        );
+        const found = candidates.map(captionJson);
+        console.log(JSON.stringify({ image, ...found[0], candidates: found }));
       } else {
         const many = paths.length > 1 ? `${image}: ` : "";
         for (const { text, score } of candidates) {
@@ -100,3 +100,13 @@ await runScript(async () => {
   backend.close();
   return failed > 0 ? 1 : 0;
 });
+
+/** A caption as --json prints it. */
+function captionJson({ text: caption, score, logProbability, words }: WrittenCaption) {
+  return {
+    caption,
+    score,
+    logProbability,
+    words: words.map(({ word, probability }) => ({ word, probability })),
+  };
+}

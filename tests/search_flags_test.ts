@@ -36,6 +36,7 @@ describe("the flags of the search", () => {
       const [flags, message] of [
         ["--top-k 3", /--top-k: it belongs to --sample/],
         ["--seed 0", /--seed: it belongs to --sample/],
+        ["--sample 2 --candidates 3", /--candidates 3: --sample 2 draws no more/],
         ["--sample 2 --beam 3", /--beam: it belongs to the beam search/],
         ["--sample 2 --force a", /--force: it belongs to the beam search/],
         ["--sample 2 --remove-bad-endings", /--remove-bad-endings: it belongs/],

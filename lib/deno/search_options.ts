@@ -112,6 +112,11 @@ export function captionPlan(
     ["beam", "lengthAlpha", ...rules],
     "it belongs to the beam search, leave it out or leave out --sample",
   );
+  if (flags.candidates !== undefined && flags.candidates > samples) {
+    throw new UsageError(
+      `Cannot print --candidates ${flags.candidates}: --sample ${samples} draws no more, raise it`,
+    );
+  }
   const { minWords, maxLength, banned, temperature, attention } = searchPlan(flags, vocabulary);
   return { samples, seed: seed ?? 1, topK, topP, temperature, minWords, maxLength, banned, attention };
 }

@@ -25,6 +25,8 @@ export interface WrittenCaption {
     readonly probability: number;
     readonly alpha?: Float32Array;
   }[];
+  /** Log-probability of the whole caption, in nats, its end included where it was reached. */
+  readonly logProbability: number;
   /** What captions compete by, see {@linkcode Caption.final}. */
   readonly score: number;
 }
@@ -72,7 +74,7 @@ export async function captionPixels(
 }
 
 function write(caption: Caption, words: readonly string[]): WrittenCaption {
-  const { ids, logProbabilities, alphas, finished, final } = caption;
+  const { ids, logProbabilities, alphas, finished, score, final } = caption;
   if (!Number.isFinite(final)) {
     throw new RangeError(
       "Cannot caption: the model's scores are not numbers, its weights are damaged, train it again",
@@ -86,5 +88,6 @@ function write(caption: Caption, words: readonly string[]): WrittenCaption {
   }));
   const texts = written.map(({ word }) => word);
   const unspaced = isUnspaced(texts.join("")); // Japanese, Thai and others are written without spaces
-  return { text: texts.join(unspaced ? "" : " "), words: written, score: final };
+  const text = texts.join(unspaced ? "" : " ");
+  return { text, words: written, logProbability: score, score: final };
 }
