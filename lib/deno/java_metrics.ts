@@ -79,12 +79,7 @@ export async function spice(evaluation: Evaluation, options: JavaMetricOptions):
     await Deno.writeTextFile(input, JSON.stringify(entries));
     await using program = new JavaProcess(jar, [input, "-out", output, "-silent"], { java, memory });
     await program.finish();
-    const found = JSON.parse(await Deno.readTextFile(output)) as {
-      image_id: number;
-      scores: { All: { f: number | null } };
-    }[];
-    const perImage = new Float64Array(ids.length).fill(NaN);
-    for (const { image_id, scores: { All } } of found) perImage[image_id] = All.f ?? NaN;
+    const perImage = await readSpice(output, { jar, images: ids.length });
     return {
       score: mean(perImage),
       perImage,
@@ -93,6 +88,40 @@ export async function spice(evaluation: Evaluation, options: JavaMetricOptions):
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/**
+ * F of each image, NaN where neither the caption nor a reference says anything that can be compared.
+ *
+ * @throws {Error} If the program ended well and did not write what it should have.
+ */
+async function readSpice(path: string, { jar, images }: { jar: string; images: number }) {
+  const fail = (found: string, cause?: unknown) =>
+    new Error(
+      `Cannot read the scores of ${jar}: ${found}, it should write one for each of ${images} images`,
+      {
+        cause,
+      },
+    );
+  let found: readonly {
+    readonly image_id?: number;
+    readonly scores?: { readonly All?: { f: number | null } };
+  }[];
+  try {
+    found = JSON.parse(await Deno.readTextFile(path));
+  } catch (error) {
+    throw fail(
+      error instanceof SyntaxError ? `it wrote no JSON (${error.message})` : "it wrote no file",
+      error,
+    );
+  }
+  const perImage = new Float64Array(images);
+  const unread = new Set(perImage.keys());
+  for (const { image_id = -1, scores } of found) {
+    if (unread.delete(image_id)) perImage[image_id] = scores?.All?.f ?? NaN;
+  }
+  if (unread.size > 0) throw fail(`it wrote none for ${unread.size}`);
+  return perImage;
 }
 
 function tokenizerName({ scores }: Evaluation): string {
