@@ -9,36 +9,30 @@
  * Scores are computed as COCO's own tools do: PTB words, BLEU, ROUGE-L, CIDEr-D. No Java is needed; METEOR and
  * SPICE run in Java where their jars are named.
  */
-import { parseOptions, UsageError } from "../lib/deno/cli.ts";
-import { EVALUATE_ABOUT, EVALUATE_OPTIONS } from "../lib/deno/evaluate_options.ts";
+import { parseOptions } from "../lib/deno/cli.ts";
+import { EVALUATE_ABOUT, EVALUATE_OPTIONS, requireNoModelFlags } from "../lib/deno/evaluate_options.ts";
 import {
   calibrationLines,
   fileSource,
   modelSource,
   pictureUri,
+  readJson,
   readResults,
 } from "../lib/deno/evaluation_source.ts";
 import { meteor, spice } from "../lib/deno/java_metrics.ts";
-import { readText } from "../lib/deno/caption_reader.ts";
 import { runScript } from "../lib/deno/run_script.ts";
 import { writeFileAtomic } from "../lib/deno/write_file.ts";
-import { compareScores } from "../lib/text/bootstrap.ts";
 import { parseInstances } from "../lib/text/chair.ts";
+import { compareResults, comparisonLines } from "../lib/text/compare.ts";
 import { corpusFrequencies, frequencyTable, readFrequencies } from "../lib/text/document_frequencies.ts";
 import { encodeCaptions } from "../lib/text/encode_captions.ts";
 import { evaluateResults } from "../lib/text/evaluate.ts";
 import { evaluationCard } from "../lib/text/evaluation_card.ts";
 import { evaluationJson, evaluationTable, imageScores } from "../lib/text/evaluation_report.ts";
-import { SCORE_NAMES } from "../lib/text/score.ts";
 
 await runScript(async () => {
   const options = parseOptions(Deno.args, EVALUATE_OPTIONS, EVALUATE_ABOUT);
-  if (options.results && options.model.length > 0) {
-    throw new UsageError("Cannot score --results and --model at once: give one of them");
-  }
-  if (options.results && options.calibrate) {
-    throw new UsageError("Cannot calibrate --results: only a model says how sure it is, give --model");
-  }
+  if (options.results) requireNoModelFlags(Deno.args);
 
   // 1. The captions: read from a file, or written by a model now.
   const source = options.results ? await fileSource(options.results, options) : await modelSource(options);
@@ -47,27 +41,28 @@ await runScript(async () => {
 
   // 2. Their scores, with 95 % intervals.
   const instances = options.instances
-    ? parseInstances(JSON.parse(await readText(options.instances)), { source: options.instances })
+    ? parseInstances(await readJson(options.instances), { source: options.instances })
     : undefined;
   const frequencies = options.df === "corpus"
     ? undefined
-    : readFrequencies(JSON.parse(await readText(options.df)));
+    : readFrequencies(await readJson(options.df), { source: options.df });
   const settings = {
     tokenizer: options.words,
     allowMissing: options.allowMissing,
     frequencies,
-    instances,
     seed: options.seed,
   };
   const evaluation = evaluateResults(references, results, {
     ...settings,
+    source: options.results,
+    instances,
     candidates,
     vocabularySize,
     trainingCaptions,
   });
   if (options.saveDf) {
     const table = corpusFrequencies(encodeCaptions(evaluation.references, evaluation.candidates));
-    await writeFileAtomic(options.saveDf, JSON.stringify(frequencyTable(table, source.title)));
+    await writeFileAtomic(options.saveDf, JSON.stringify(frequencyTable(table, source.captions)));
   }
   const foreign = {
     ...options.meteorJar
@@ -82,19 +77,17 @@ await runScript(async () => {
   for (const line of evaluationTable(evaluation, foreign)) print(line);
   const { calibration } = source;
   for (const line of calibration ? calibrationLines(calibration) : []) print(line);
-  if (options.json) console.log(JSON.stringify({ ...evaluationJson(evaluation, foreign), calibration }));
 
   // 3. Against another system, image by image.
-  if (options.compare) {
-    const other = evaluateResults(references, await readResults(options.compare), settings);
-    const differences = compareScores(evaluation.scores, other.scores, { seed: options.seed });
-    for (const name of SCORE_NAMES) {
-      const { difference, low, high, p } = differences[name];
-      const interval = `95 % from ${low.toFixed(4)} to ${high.toFixed(4)}`;
-      print(
-        `${name}: ${options.compare} is ${difference.toFixed(4)} above, ${interval}, p = ${p.toFixed(4)}`,
-      );
-    }
+  const comparison = options.compare
+    ? compareResults(evaluation, { references, results: await readResults(options.compare) }, {
+      ...settings,
+      source: options.compare,
+    })
+    : undefined;
+  for (const line of comparison ? comparisonLines(comparison) : []) print(line);
+  if (options.json) {
+    console.log(JSON.stringify({ ...evaluationJson(evaluation, foreign), calibration, comparison }));
   }
 
   // 4. Each image's scores, and a page to look at.

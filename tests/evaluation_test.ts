@@ -36,7 +36,7 @@ describe("captions themselves", () => {
     );
     assertNear(same[3], 1, 1e-8);
     assert.ok(unlike[0] < 1e-6);
-    assert.throws(() => mutualBleu(new Map([[1, [["a"]]]])), /at least --candidates 2/);
+    assert.throws(() => mutualBleu(new Map([[1, [["a"]]]])), /no picture has two candidates/);
   });
 });
 
@@ -113,14 +113,14 @@ describe("result files", () => {
     const some = results([1, "a dog"], [2, "a cat"]);
     assert.throws(
       () => evaluateResults(references, some),
-      /do not fit the references\n {2}1 images have references and no result: 3\n.*--allow-missing/,
+      /one caption of each image with references, but\n {2}1 image has references and no result: 3\n.*--allow-missing/,
     );
     const { scores, problems } = evaluateResults(references, some, { allowMissing: true });
     assert.equal(scores.images, 2);
     assert.deepEqual(problems.missing, [3]);
     assert.throws(
       () => evaluateResults(references, results([7, "a"]), { allowMissing: true }),
-      /none is of an image/,
+      /no result is of an image/,
     );
   });
 });
@@ -146,6 +146,18 @@ describe("evaluation report", () => {
     assert.equal((json.correct as number[]).length, 4);
     assert.equal(json.CHAIRs, 0.5);
     assert.equal(json.SPIDEr, (evaluation.scores.CIDEr + 0.2) / 2);
+  });
+  it("says nothing of variety where the search found one caption of each image", () => {
+    const candidates = (second: string[]) => new Map([["a.jpg", ["A dog", ...second]], ["b.jpg", ["A cow"]]]);
+    const of = (second: string[]) =>
+      evaluateResults(references, results, { candidates: candidates(second), samples: 2 });
+    assert.equal(of([]).mutualBleu, undefined);
+    assert.equal(of(["A cat"]).mutualBleu!.length, 4);
+  });
+  it("has a chart of bounded width, whatever the longest caption", async () => {
+    const long = [{ ...results[0], caption: "dog ".repeat(150_000) }, results[1]];
+    const page = await evaluationCard(evaluateResults(references, long, { samples: 2 }), { perRow: 0 });
+    assert.match(page, /<svg viewBox="0 0 1008 120".*>1 of 41\+ words</s);
   });
   it("has a line for each image", () => {
     const lines = [...imageScores(evaluation, foreign)];
@@ -193,6 +205,10 @@ done`,
   case "$last" in -out) out=$argument ;; esac; last=$argument
 done
 echo '[{"image_id":1,"scores":{"All":{"f":0.5}}},{"image_id":0,"scores":{"All":{"f":0.25}}}]' > "$out"`,
+  silent: "exit 0",
+  lazy: `for argument in "$@"; do
+  case "$last" in -out) echo '[{"image_id":1,"scores":{"All":{"f":0.5}}}]' > "$argument" ;; esac; last=$argument
+done`,
   dying: `read -r line; echo "Error: no heap" >&2; exit 3`,
 };
 
@@ -222,6 +238,15 @@ describe("METEOR and SPICE by their own programs", { ignore: Deno.build.os === "
         meteor(evaluation, options),
         /program.jar: java ended with code 3, it said\n {2}Error: no heap/,
       );
+    });
+  });
+  it("are reported when they end well without their scores", async () => {
+    await withStandIn("silent", async (options) => {
+      await assert.rejects(spice(evaluation, options), /program.jar: it wrote no file, .* each of 2 images/);
+      await assert.rejects(meteor(evaluation, options), /java ended with code 0, it said\n {2}\(nothing\)/);
+    });
+    await withStandIn("lazy", async (options) => {
+      await assert.rejects(spice(evaluation, options), /program.jar: it wrote none for 1, .* 2 images/);
     });
   });
   it("are reported when they are not there", async () => {

@@ -189,7 +189,13 @@ describe("CIDEr", () => {
       () => readFrequencies({ documents: 1, source: "x", ngrams: { "a b c d e": 1 } }),
       /has 5 words/,
     );
-    assert.throws(() => readFrequencies([]), /should be an object of "documents"/);
+    for (const wrong of [[], { documents: 5, source: "x", ngrams: [1, 2] }]) {
+      assert.throws(() => readFrequencies(wrong, { source: "df.json" }), /read df.json: should be an object/);
+    }
+    for (const count of [3, 0.5, "2"]) {
+      const table = { documents: 2, source: "x", ngrams: { a: count } };
+      assert.throws(() => readFrequencies(table), /and count .*, .* a whole number from 0 to 2/);
+    }
   });
   it("says how it was computed", () => {
     assert.equal(

@@ -2,7 +2,8 @@
 /** The evaluation script's flags. */
 
 import { TOKENIZER_NAMES } from "../text/tokenize.ts";
-import type { CommandDescription, OptionDefinitions } from "./cli.ts";
+import { type CommandDescription, type OptionDefinitions, UsageError } from "./cli.ts";
+import { flagName } from "./cli_options.ts";
 import { SEARCH_OPTIONS } from "./search_options.ts";
 import { DEVICE_OPTIONS } from "./device_options.ts";
 
@@ -78,3 +79,23 @@ export const EVALUATE_ABOUT: CommandDescription = {
     "deno task evaluate --annotations captions_val.json --results results.json --json",
   ],
 };
+
+/** Flags that say how a model writes: with captions from a file they would do nothing. */
+const MODEL_FLAGS = [
+  ...["model", "split", "valShare", "beam", "lengthAlpha", "calibrate"],
+  ...Object.keys(SEARCH_OPTIONS),
+];
+
+/**
+ * Refuses flags of a model beside `--results`.
+ *
+ * @throws {UsageError} If there is one: the message names it.
+ */
+export function requireNoModelFlags(args: readonly string[]): void {
+  const given = new Set(args.map((argument) => argument.split("=")[0]));
+  const name = MODEL_FLAGS.map(flagName).find((name) => given.has(`--${name}`));
+  if (name === undefined) return;
+  throw new UsageError(
+    `Cannot score --results with --${name}: it says what a model is to do, leave out one of the two`,
+  );
+}

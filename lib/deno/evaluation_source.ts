@@ -2,6 +2,7 @@
 /** What is evaluated: a file of captions, or what a model writes of a split. */
 
 import type { SplitName } from "../data/captions.ts";
+import { parseJson } from "../data/formats.ts";
 import { PictureError } from "../image/picture_error.ts";
 import { resizeBilinear } from "../image/resize.ts";
 import type { Split } from "../data/dataset.ts";
@@ -25,6 +26,8 @@ import { type SearchFlags, searchPlan } from "./search_options.ts";
 export interface EvaluationSource {
   /** For people: the model or file, and what it is scored on. */
   readonly title: string;
+  /** Where the references are from: names their document frequencies. */
+  readonly captions: string;
   /** Captions of each image, as people wrote them. */
   readonly references: ReadonlyMap<ImageId, readonly string[]>;
   /** One generated caption an image. */
@@ -50,25 +53,25 @@ export async function fileSource(resultsPath: string, place: DataPlace): Promise
   const found = await readCaptions(place.annotations ?? `${place.data ?? "data"}/annotations`, place);
   const results = await readResults(resultsPath);
   const { images } = place;
+  const captions = found.paths.join(", ");
   const pictures = found.set.images.map(({ id, fileName }) => [id, `${images}/${fileName}`] as const);
   return {
-    title: `${resultsPath} on ${found.paths.join(", ")}`,
+    title: `${resultsPath} on ${captions}`,
+    captions,
     references: found.set.captions,
     results,
     pictures: new Map(images ? pictures : []),
   };
 }
 
+/** What is in a file of JSON. @throws {SyntaxError} If it is none. */
+export async function readJson(path: string): Promise<unknown> {
+  return parseJson(await readText(path), { source: path });
+}
+
 /** Reads `[{ image_id, caption }]`. */
 export async function readResults(path: string): Promise<CaptionResult[]> {
-  const text = await readText(path);
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new SyntaxError(`Cannot read ${path}: it is not JSON`, { cause: error });
-  }
-  return parseResults(json, { source: path });
+  return parseResults(await readJson(path), { source: path });
 }
 
 /** Options of {@linkcode modelSource}. */
@@ -120,8 +123,10 @@ export async function modelSource(options: ModelSourceOptions): Promise<Evaluati
       bar.done();
       const calibration = options.calibrate ? await fitTemperature(models, split) : undefined;
       const ids = split.imageIds;
+      const references = `${options.split} of ${dataset.paths.join(", ")}`;
       return {
-        title: `${path} on ${options.split} of ${dataset.paths.join(", ")}`,
+        title: `${path} on ${references}`,
+        captions: references,
         references: new Map(ids.map((id, i) => [id, split.captions[i]])),
         results: ids.map((id, i) => ({ image_id: id, caption: captions[i][0].text })),
         candidates: beam > 1

@@ -69,19 +69,26 @@ export function captionStatistics({ diversity, repetition, hallucinations, mutua
   return table(["", "", ""], rows);
 }
 
-/** How many captions have each length, as an SVG. */
+/** Longest caption with a bar of its own: one of a thousand words would make a chart of 24,000 pixels. */
+const LONGEST_BAR = 40;
+
+/** How many captions have each length, as an SVG; the last bar holds all that are longer. */
 export function lengthChart({ lengths }: Evaluation): string {
-  const { histogram, mean } = lengths;
+  const { mean } = lengths;
+  const histogram = lengths.histogram.slice(0, LONGEST_BAR + 1);
+  const longer = lengths.histogram.slice(LONGEST_BAR + 1);
+  if (longer.length > 0) histogram.push(longer.reduce((sum, count) => sum + count, 0));
   const most = Math.max(...histogram);
   const [width, height] = [histogram.length * 24, 120];
   const bars = histogram.map((count, length) => {
     const tall = Math.round(100 * count / most);
+    const words = length > LONGEST_BAR ? `${length}+` : `${length}`;
     return `<rect x="${length * 24 + 2}" y="${
       105 - tall
     }" width="20" height="${tall}" fill="#3b82f6"><title>` +
-      `${count} of ${length} words</title></rect><text x="${
+      `${count} of ${words} words</title></rect><text x="${
         length * 24 + 12
-      }" y="118" text-anchor="middle">${length}</text>`;
+      }" y="118" text-anchor="middle">${words}</text>`;
   });
   return `<svg viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="Captions by length, ` +
     `mean ${mean.toFixed(2)} words">${bars.join("")}</svg>`;

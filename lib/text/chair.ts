@@ -3,6 +3,7 @@
  * Object hallucination: objects that a caption names and the picture does not hold (CHAIR, Rohrbach et al. 2018).
  * A picture holds what its instance annotations and its reference captions name.
  */
+import { isRecord } from "../data/coco.ts";
 import type { Candidates, ImageId, References } from "./encode_captions.ts";
 import {
   AFTER_ORANGE,
@@ -61,9 +62,10 @@ export function parseInstances(json: unknown, { source }: { source: string }): I
     annotations?: { image_id: ImageId; category_id: number }[];
     categories?: { id: number; name: string }[];
   }; // checked below
-  if (!Array.isArray(annotations) || !Array.isArray(categories)) {
+  const isList = (list: unknown) => Array.isArray(list) && list.every(isRecord);
+  if (!annotations || !isList(annotations) || !categories || !isList(categories)) {
     throw new SyntaxError(
-      `Cannot read ${source} as COCO instances: should have "annotations" and "categories", as instances_val2014.json`,
+      `Cannot read ${source} as COCO instances: should have lists of "annotations" and "categories", as instances_val2014.json`,
     );
   }
   const names = new Map(categories.map(({ id, name }) => [id, name]));

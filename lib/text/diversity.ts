@@ -94,7 +94,7 @@ export function mutualBleu(
   }
   if (hypotheses.size === 0) {
     throw new RangeError(
-      "Cannot compute mBLEU: no picture has two candidates, ask for at least --candidates 2",
+      "Cannot compute mBLEU: no picture has two candidates, at least one should",
     );
   }
   return bleu(encodeCaptions(references, hypotheses)).scores.slice(0, MAX_ORDER);

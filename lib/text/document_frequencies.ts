@@ -1,5 +1,6 @@
 // This module is browser compatible.
 /** In how many images' references each n-gram occurs: what makes CIDEr weigh rare words higher. */
+import { isRecord } from "../data/coco.ts";
 import { type EncodedCaptions, MAX_ORDER } from "./encode_captions.ts";
 import { NgramIndex } from "./ngrams.ts";
 
@@ -69,23 +70,27 @@ export function frequencyTable(frequencies: DocumentFrequencies, source: string)
 /**
  * Frequencies of a stored table.
  *
+ * @param options.source Its name, for messages. Default "document frequencies".
  * @throws {SyntaxError} If it is not one, or holds an n-gram longer than the scores use.
  */
-export function readFrequencies(table: unknown): DocumentFrequencies {
+export function readFrequencies(
+  table: unknown,
+  { source: name = "document frequencies" }: { readonly source?: string } = {},
+): DocumentFrequencies {
   const { documents, source, ngrams } = (table ?? {}) as Partial<FrequencyTable>; // checked below
-  if (typeof documents !== "number" || !(documents > 0) || typeof source !== "string" || !ngrams) {
+  if (typeof documents !== "number" || !(documents > 0) || typeof source !== "string" || !isRecord(ngrams)) {
     throw new SyntaxError(
-      'Cannot read document frequencies: should be an object of "documents" (over 0), "source" and "ngrams"',
+      `Cannot read ${name}: should be an object of "documents" (over 0), "source" and "ngrams", as --save-df writes it`,
     );
   }
   const index = new NgramIndex();
   const counted: number[] = [];
   for (const [ngram, count] of Object.entries(ngrams)) {
     const words = ngram.split(" ");
-    if (words.length > MAX_ORDER || !(count >= 0)) {
+    if (words.length > MAX_ORDER || !(Number.isInteger(count) && count >= 0 && count <= documents)) {
       throw new SyntaxError(
-        `Cannot read document frequencies: "${ngram}" has ${words.length} words and count ${count}, ` +
-          `should be at most ${MAX_ORDER} words and a number`,
+        `Cannot read ${name}: "${ngram}" has ${words.length} words and count ${count}, ` +
+          `should be at most ${MAX_ORDER} words and a whole number from 0 to ${documents}`,
       );
     }
     const [head, ...rest] = words.map((word) => index.word(word));

@@ -14,16 +14,20 @@ import {
 import type { DocumentFrequencies } from "./document_frequencies.ts";
 import type { Candidates, ImageId, References } from "./encode_captions.ts";
 import { type GroupScores, lengthGroup, scoresByGroup } from "./groups.ts";
-import { type CaptionResult, matchResults, requireMatch, type ResultProblems } from "./results.ts";
+import {
+  type CaptionResult,
+  type MatchOptions,
+  matchResults,
+  requireMatch,
+  type ResultProblems,
+} from "./results.ts";
 import { scoreCaptions, type ScoreName, type Scores } from "./score.ts";
 import { tokenizer as tokenizerOf, type TokenizerName } from "./tokenize.ts";
 
 /** Options of {@linkcode evaluateResults}. */
-export interface EvaluateOptions extends BootstrapOptions {
+export interface EvaluateOptions extends BootstrapOptions, MatchOptions {
   /** How captions are cut into words. Default "ptb", as all published scores. */
   readonly tokenizer?: TokenizerName;
-  /** Score the images that have both where sets differ. Default false: refuse. */
-  readonly allowMissing?: boolean;
   /** Document frequencies of CIDEr. Default: those of the references. */
   readonly frequencies?: DocumentFrequencies;
   /** Objects by image, of COCO's instances JSON: gives CHAIR and scores by object. */
@@ -46,7 +50,7 @@ export interface Evaluation {
   readonly diversity: Diversity;
   readonly lengths: Lengths;
   readonly repetition: Repetition;
-  /** mBLEU of 1 to 4 words, where candidates were given. */
+  /** mBLEU of 1 to 4 words, where some image has two candidates. */
   readonly mutualBleu?: readonly number[];
   /** Where instances were given. */
   readonly hallucinations?: Hallucinations;
@@ -87,6 +91,8 @@ export function evaluateResults(
   const words = [...candidates.values()];
   const training = trainingCaptions &&
     new Set(Array.from(trainingCaptions, (caption) => tokenize(caption).join(" ")));
+  // A search may end with fewer captions than it was asked for: one says nothing of variety.
+  const several = [...options.candidates ?? []].filter(([, list]) => list.length > 1);
   return {
     scores,
     intervals: scoreIntervals(scores, options),
@@ -96,8 +102,8 @@ export function evaluateResults(
     repetition: repetition(words),
     byLength: scoresByGroup(scores, (image) => [lengthGroup(words[image].length)])
       .sort((a, b) => parseInt(a.group) - parseInt(b.group)),
-    ...options.candidates && {
-      mutualBleu: mutualBleu(new Map([...options.candidates].map(([id, list]) => [id, list.map(tokenize)]))),
+    ...several.length > 0 && {
+      mutualBleu: mutualBleu(new Map(several.map(([id, list]) => [id, list.map(tokenize)]))),
     },
     ...instances && {
       hallucinations: hallucinations(candidates, instances, referenceWords),

@@ -4,6 +4,7 @@ import { BLEU_COUNTS } from "./bleu.ts";
 import type { Interval } from "./bootstrap.ts";
 import type { Evaluation } from "./evaluate.ts";
 import type { ImageId } from "./encode_captions.ts";
+import { describeProblems } from "./results.ts";
 import { SCORE_NAMES } from "./score.ts";
 
 /** A score of a program outside the project. */
@@ -51,7 +52,7 @@ export function spider(evaluation: Evaluation, foreign: ForeignScores): number |
 /** The object that `evaluate --json` prints. */
 export function evaluationJson(evaluation: Evaluation, foreign: ForeignScores = {}): Record<string, unknown> {
   const { scores, intervals, problems, hallucinations, byObject, mutualBleu } = evaluation;
-  const { images, testlen, reflen, guess, correct, signatures } = scores;
+  const { images, testlen, reflen, guess, correct } = scores;
   const outside = Object.entries(foreign).filter(([, score]) => score !== undefined) as [
     string,
     ForeignScore,
@@ -75,11 +76,14 @@ export function evaluationJson(evaluation: Evaluation, foreign: ForeignScores = 
     byLength: evaluation.byLength,
     ...byObject && { byObject },
     problems: Object.fromEntries(Object.entries(problems).map(([kind, ids]) => [kind, ids.length])),
-    signatures: {
-      ...signatures,
-      ...Object.fromEntries(outside.map(([name, { signature }]) => [name, signature])),
-    },
+    signatures: signaturesOf(evaluation, foreign),
   };
+}
+
+/** How each score was computed, by its name. */
+function signaturesOf({ scores }: Evaluation, foreign: ForeignScores): Record<string, string> {
+  const outside = Object.entries(foreign).flatMap(([name, score]) => score ? [[name, score.signature]] : []);
+  return { ...scores.signatures, ...Object.fromEntries(outside) };
 }
 
 /** One object an image, in the order of the evaluation's images: the lines of `--per-image`. */
@@ -105,7 +109,7 @@ export function* imageScores(evaluation: Evaluation, foreign: ForeignScores = {}
   }
 }
 
-/** Scores with their intervals and the rest, a line each, for people. */
+/** What did not fit, scores with their intervals and the rest, and how they were computed: a line each, for people. */
 export function evaluationTable(evaluation: Evaluation, foreign: ForeignScores = {}): string[] {
   const { scores, intervals, diversity, lengths, repetition, hallucinations, mutualBleu } = evaluation;
   const rows: [name: string, value: string, note?: string][] = [];
@@ -131,9 +135,13 @@ export function evaluationTable(evaluation: Evaluation, foreign: ForeignScores =
   }
   rows.push(["repetition", percent(repetition.repeatedPairs), "captions with a pair of words twice"]);
   const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, value, note]) =>
-    `${name.padEnd(width)}  ${value.padStart(8)}${note ? `  ${note}` : ""}`
-  );
+  return [
+    ...describeProblems(evaluation.problems),
+    ...rows.map(([name, value, note]) =>
+      `${name.padEnd(width)}  ${value.padStart(8)}${note ? `  ${note}` : ""}`
+    ),
+    ...Object.values(signaturesOf(evaluation, foreign)),
+  ];
 }
 
 function range({ low, high }: Interval): string {

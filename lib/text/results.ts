@@ -85,16 +85,36 @@ export function matchResults(
 
 /** What does not fit, one line a kind; no line where all fits. */
 export function describeProblems(problems: ResultProblems): string[] {
+  const { missing, doubled, unknown, empty } = problems;
   const kinds = [
-    ["images have references and no result", problems.missing],
-    ["images have more than one result", problems.doubled],
-    ["results are of images without references", problems.unknown],
-    ["captions are empty", problems.empty],
+    ["image has references and no result", "images have references and no result", missing],
+    ["image has more than one result", "images have more than one result", doubled],
+    ["result is of an image without references", "results are of images without references", unknown],
+    ["caption is empty", "captions are empty", empty],
   ] as const;
-  return kinds.filter(([, ids]) => ids.length > 0).map(([what, ids]) => {
+  const lines = kinds.filter(([, , ids]) => ids.length > 0).map(([one, many, ids]) => {
     const more = ids.length > SHOWN ? ", …" : "";
-    return `${ids.length.toLocaleString("en-US")} ${what}: ${ids.slice(0, SHOWN).join(", ")}${more}`;
+    const what = `${ids.length.toLocaleString("en-US")} ${ids.length === 1 ? one : many}`;
+    return `${what}: ${ids.slice(0, SHOWN).join(", ")}${more}`;
   });
+  // 42 and "42" look the same in these lists.
+  const texts = new Set(missing.map(String));
+  const other = unknown.find((id) => texts.has(String(id)));
+  if (other === undefined) return lines;
+  const [theirs, ours] = typeof other === "string" ? ["text", "numbers"] : ["numbers", "text"];
+  const written = JSON.stringify(theirs === "text" ? Number(other) : String(other));
+  const hint = `ids are ${theirs} in the results and ${ours} in the references: write ${written}, not ${
+    JSON.stringify(other)
+  }`;
+  return [...lines, hint];
+}
+
+/** Options of {@linkcode requireMatch}. */
+export interface MatchOptions {
+  /** Score the images that have both where sets differ. Default false: refuse. */
+  readonly allowMissing?: boolean;
+  /** The results' name, for messages. Default "the results". */
+  readonly source?: string;
 }
 
 /**
@@ -104,15 +124,19 @@ export function describeProblems(problems: ResultProblems): string[] {
  */
 export function requireMatch(
   { captions, problems }: MatchedResults,
-  { allowMissing = false }: { readonly allowMissing?: boolean } = {},
+  { allowMissing = false, source = "the results" }: MatchOptions = {},
 ): void {
   const lines = describeProblems(problems);
   if (captions.size === 0) {
-    throw new RangeError(`Cannot score the results: none is of an image with references\n${indent(lines)}`);
+    throw new RangeError(
+      `Cannot score ${source}: no result is of an image with references\n${indent(lines)}`,
+    );
   }
   if (lines.length > 0 && !allowMissing) {
     throw new RangeError(
-      `Cannot score the results: they do not fit the references\n${indent(lines)}\n` +
+      `Cannot score ${source}: there should be one caption of each image with references, but\n${
+        indent(lines)
+      }\n` +
         "mend the file, or pass --allow-missing to score the images that have both (of doubles the first)",
     );
   }

@@ -1,0 +1,111 @@
+// This module runs in Deno only.
+/** `evaluate` as a person runs it, on files that fit and on files that do not. */
+import assert from "node:assert/strict";
+import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { task } from "./commands.ts";
+
+const CAPTIONS = {
+  images: [1, 2, 3].map((id) => ({ id, file_name: `${id}.jpg` })),
+  annotations: ["a dog runs on grass", "two cats sleep on a bed", "a red bus on a road"].map((
+    caption,
+    i,
+  ) => ({
+    id: i,
+    image_id: i + 1,
+    caption,
+  })),
+};
+const GOOD = CAPTIONS.annotations.map(({ image_id, caption }) => ({ image_id, caption }));
+const FILES = {
+  captions: CAPTIONS,
+  good: GOOD,
+  worse: GOOD.map(({ image_id, caption }) => ({ image_id, caption: caption.split(" ").slice(2).join(" ") })),
+  fewer: [...GOOD.slice(0, 2), { image_id: 1, caption: "a cat" }, { image_id: 9, caption: "a cow" }],
+  texts: GOOD.map(({ image_id, caption }) => ({ image_id: `${image_id}`, caption })),
+  empty: GOOD.map(({ image_id }) => ({ image_id, caption: "😀" })),
+  list: [null],
+};
+
+describe("evaluate", () => {
+  let dir: string;
+  beforeAll(async () => {
+    dir = await Deno.makeTempDir({ prefix: "showtell_evaluate_" });
+    for (const [name, json] of Object.entries(FILES)) {
+      await Deno.writeTextFile(`${dir}/${name}.json`, JSON.stringify(json));
+    }
+    await Deno.writeTextFile(`${dir}/cut.json`, '[{"image_id": 1,');
+  });
+  afterAll(() => Deno.remove(dir, { recursive: true }));
+
+  /** `results` and other words that name a file stand for it. */
+  const evaluate = (results: string, ...flags: string[]) => {
+    const files = [...Object.keys(FILES), "cut"];
+    const paths = [results, ...flags].map((word) => files.includes(word) ? `${dir}/${word}.json` : word);
+    return task("evaluate", "--annotations", `${dir}/captions.json`, "--results", ...paths);
+  };
+
+  it("prints scores with intervals and signatures, and compares a second file", async () => {
+    const { code, stdout } = await evaluate("good", "--compare", "worse", "--json");
+    assert.equal(code, 0);
+    const { images, comparison, signatures } = JSON.parse(stdout);
+    assert.equal(images, 3);
+    assert.match(signatures.CIDEr, /^CIDEr-D\|images:3\|/);
+    assert.deepEqual([comparison.images, comparison.results], [3, `${dir}/worse.json`]);
+    const { difference, low, high, p } = comparison.differences.Bleu_1;
+    assert.ok(difference < 0 && low <= difference && difference <= high && p > 0 && p <= 1);
+
+    const table = (await evaluate("good", "--compare", "worse")).stdout;
+    assert.match(table, /^Bleu_1 +1\.0000 {2}95 %: 1\.0000 to 1\.0000$/m);
+    assert.match(table, /^CIDEr-D\|images:3\|refs:1\|case:lower\|tok:ptb\|/m);
+    assert.match(
+      table,
+      /worse\.json against these, on the 3 images that both caption:\nBleu_1 +-0\.\d{4} {2}95 %/,
+    );
+  });
+
+  it("lists what does not fit and refuses it, unless that is allowed", async () => {
+    const refused = await evaluate("fewer");
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /Cannot score .*fewer\.json: there should be one caption of each image/);
+    const lists = [
+      "1 image has references and no result: 3",
+      "1 image has more than one result: 1",
+      "1 result is of an image without references: 9",
+    ].join("\n");
+    assert.ok(refused.stderr.replaceAll("\n  ", "\n").includes(lists), refused.stderr);
+    const allowed = await evaluate("fewer", "--allow-missing");
+    assert.equal(allowed.code, 0);
+    assert.ok(allowed.stdout.includes(lists), allowed.stdout);
+    const { stderr } = await evaluate("good", "--compare", "fewer");
+    assert.match(stderr, /Cannot score .*fewer\.json: /);
+    const { stdout } = await evaluate("good", "--compare", "fewer", "--allow-missing");
+    assert.match(stdout, /fewer\.json against these, on the 2 images that both caption:\nBleu_1 +\+0\.0000 /);
+  });
+
+  it("says what is wrong with a file, and which", async () => {
+    for (
+      const [flags, message] of [
+        [["texts"], /ids are text in the results and numbers in the references: write 1, not "1"/],
+        [["empty"], /3 captions are empty: 1, 2, 3/],
+        [["cut"], /Cannot read .*cut\.json: it is not valid JSON \(.*position 16/],
+        [["list"], /results from .*list\.json: entry 0 has "image_id" missing/],
+        [["good", "--instances", "cut"], /Cannot read .*cut\.json: it is not valid JSON/],
+        [["good", "--instances", "list"], /Cannot read .*list\.json as COCO instances: should have lists of/],
+        [["good", "--df", "list"], /Cannot read .*list\.json: should be an object of "documents"/],
+      ] as const
+    ) {
+      const [results, ...more] = flags;
+      const { code, stderr } = await evaluate(results, ...more);
+      assert.match(stderr, message);
+      assert.equal(code, 1);
+    }
+  });
+
+  it("refuses what only a model could do", async () => {
+    for (const flags of [["--beam", "7"], ["--calibrate"], ["--no-repeat-ngram=3"], ["--model", "m"]]) {
+      const { code, stderr } = await evaluate("good", ...flags);
+      assert.match(stderr, new RegExp(`Cannot score --results with ${flags[0].split("=")[0]}: `));
+      assert.equal(code, 2);
+    }
+  });
+});
