@@ -106,7 +106,8 @@ async function main(): Promise<number> {
     const photos = plan.expectedCost(DATASETS[dataset].photos, splits, { ...planOptions, count });
     const all = plan.sumCosts([captions, photos]);
     console.error(`captions and photos: ${await plan.describeCost(all, { dir: data, concurrency })}`);
-    await plan.ensureRoom(options.mirror === undefined ? all : captions, data); // a mirror may hold less
+    const { mirror, checksum } = options; // a mirror may hold fewer photos, and captions of another size
+    if (mirror === undefined || !checksum) await plan.ensureRoom(mirror === undefined ? all : captions, data);
   }
 
   // 3. The captions: they say which photos there are.

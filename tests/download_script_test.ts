@@ -5,6 +5,7 @@ import { photoName } from "../lib/data/coco_sources.ts";
 import { encodeJpeg } from "../lib/deno/jpeg_codec.ts";
 import { Random } from "../lib/random.ts";
 import { captionsJson, cocoFiles, FLICKR_PHOTOS, karpathyJson, photosOf } from "./coco_files.ts";
+import { confinedTask } from "./commands.ts";
 import { CocoHost, fakeJpeg, sha256 } from "./coco_host.ts";
 import { zipOf } from "./zip_of.ts";
 
@@ -208,6 +209,7 @@ describe("scripts/1_download.ts", () => {
     const args = ["--mirror", host.url, "--data", data, "--count", "1"];
     const refused = await run(args);
     assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /^Cannot download http:\/\/\S+: it has \d+ bytes[^()]+\n$/m); // no stack offered
     assert.match(refused.stderr, /it has \d+ bytes, not 252872794; .* name its SHA-256 with --checksum/);
     const wrong = await run([...args, "--checksum", "0".repeat(64)]);
     assert.match(wrong.stderr, /its SHA-256 is [0-9a-f]{64}, not 0{64}/);
@@ -247,6 +249,31 @@ describe("scripts/1_download.ts", () => {
       assert.equal(code, 2);
     }
     assert.deepEqual(host.requests, []);
+  });
+
+  it("says that the archive cannot be written, asks for it once, and goes on where there is room", {
+    ignore: Deno.build.os === "windows", // has no limit to a file's size
+  }, async () => {
+    await using host = new CocoHost(cocoFiles());
+    host.files[ANNOTATIONS] = zipOf([
+      { name: "captions_train2014.json", data: COCO2014["annotations/captions_train2014.json"] },
+      { name: "captions_val2014.json", data: COCO2014["annotations/captions_val2014.json"] },
+      { name: "instances_val2014.json", data: new Uint8Array(100_000) },
+    ]);
+    const data = folder();
+    const args = [...from(host, data), "--count", "0"];
+    const full = await confinedTask(32, "download", ...args);
+    assert.equal(full.code, 1);
+    assert.match(
+      full.stderr,
+      /^Cannot write \S+\.zip\.part: larger files are not allowed .* goes on from here$/m,
+    );
+    assert.deepEqual(host.requests.map(({ range }) => range), [null]);
+    assert.deepEqual(Object.keys(tree(data)).filter((path) => !path.endsWith(".part")), []);
+    const again = await run(args);
+    assert.equal(again.code, 0, again.stderr);
+    assert.deepEqual(host.requests.map(({ range }) => range), [null, "bytes=32768-"]);
+    assert.deepEqual(tree(data), COCO2014);
   });
 
   it("ends on Ctrl-C with .part files only, and says how to go on", async () => {

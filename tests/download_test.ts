@@ -399,6 +399,24 @@ describe("fetchPhotos()", () => {
     assertPhotos(dir, ALL);
   });
 
+  it("stops where a photo cannot be written, says why, and leaves no part of it", {
+    ignore: Deno.build.os !== "linux", // elsewhere there is no file that is always full
+  }, async () => {
+    await using host = new CocoHost(files);
+    const dir = folder();
+    await Deno.mkdir(dir, { recursive: true });
+    await Deno.symlink("/dev/full", `${dir}/3.jpg.part`);
+    await assert.rejects(fetchPhotos(photosOf(host), dir, { ...QUICK, concurrency: 1 }), {
+      name: "DiskError",
+      message:
+        /^Cannot write \S+3\.jpg\.part: the disk is full .*; mend that, and the same command goes on from here$/,
+    });
+    assert.deepEqual(names(dir), ["0.jpg", "1.jpg", "2.jpg"]);
+    assert.equal(host.requests.length, 4);
+    await fetchPhotos(photosOf(host).slice(3), dir, QUICK);
+    assertPhotos(dir, ALL);
+  });
+
   it("keeps nothing that the decoder refuses", async () => {
     await using host = new CocoHost(files);
     const dir = folder();

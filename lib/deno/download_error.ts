@@ -1,6 +1,8 @@
 // This module runs in Deno only.
 /** What can go wrong with a download, and whether trying again can help. */
 
+import { whyUnwritable } from "./write_file.ts";
+
 /** A download failed; callers count and report it. */
 export class DownloadError extends Error {
   override name = "DownloadError";
@@ -24,6 +26,24 @@ export class DownloadError extends Error {
     this.retry = options.retry ?? false;
     this.wrong = options.wrong ?? false;
     this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** What came over the network cannot be written here: of no use to try again, whatever is next. */
+export class DiskError extends Error {
+  override name = "DiskError";
+
+  /**
+   * @param path The file that was written.
+   * @param cause What the system said.
+   */
+  constructor(path: string, cause: unknown) {
+    super(
+      `Cannot write ${path}: ${whyUnwritable(cause)}; mend that, and the same command goes on from here`,
+      {
+        cause,
+      },
+    );
   }
 }
 

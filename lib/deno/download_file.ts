@@ -55,7 +55,8 @@ export async function downloadFile(
       }
       if (error.wrong || part.length === 0) await part.discard(); // or the next run would go on with it
       const { retry, wrong, message } = error;
-      throw new DownloadError(`Cannot download ${url}: ${message}`, { retry, wrong, cause: error });
+      const again = retry ? "; the same command goes on from here, --mirror URL asks another host" : "";
+      throw new DownloadError(`Cannot download ${url}: ${message}${again}`, { retry, wrong, cause: error });
     }
   }
 }

@@ -4,10 +4,10 @@
 import { ensureDir } from "@std/fs/ensure-dir";
 import { sniff } from "../image/header.ts";
 import { PictureError } from "../image/picture_error.ts";
-import { DownloadError } from "./download_error.ts";
+import { DiskError, DownloadError } from "./download_error.ts";
 import { downloadBytes } from "./download_file.ts";
 import { Pause, type RetryOptions } from "./download_retry.ts";
-import { folderOf } from "./write_file.ts";
+import { folderOf, removeIfThere } from "./write_file.ts";
 
 /** A photo to be had. */
 export interface Photo {
@@ -60,6 +60,7 @@ const GIVE_UP_AFTER = 16;
  * named, the others go on.
  *
  * @throws The signal's reason, if it is aborted.
+ * @throws {DiskError} If a photo cannot be written: no room, no permission.
  */
 export async function fetchPhotos(
   photos: readonly Photo[],
@@ -122,14 +123,14 @@ async function save(
 ): Promise<void> {
   const part = `${path}.part`;
   checkPhoto(bytes);
-  await Deno.writeFile(part, bytes);
-  if (decode) {
-    try {
-      await decode(part);
-    } catch (error) {
-      await Deno.remove(part);
-      throw error;
-    }
+  try {
+    await Deno.writeFile(part, bytes).catch((error) => {
+      throw new DiskError(part, error);
+    });
+    await decode?.(part);
+  } catch (error) {
+    await removeIfThere(part).catch(() => {}); // what went wrong first is what counts
+    throw error;
   }
   await Deno.rename(part, path);
 }

@@ -1,8 +1,9 @@
 // This module runs in Deno only.
 /** Where downloaded bytes go: memory, or a `.part` file that the next run goes on with. */
 
-import { folderOf, removeIfThere } from "./write_file.ts";
 import { ensureDir } from "@std/fs/ensure-dir";
+import { DiskError } from "./download_error.ts";
+import { folderOf, removeIfThere } from "./write_file.ts";
 
 /** Where bytes go: a `.part` file or memory. */
 export interface Sink {
@@ -102,12 +103,27 @@ export class PartFile implements Sink {
     this.length = 0;
     this.validator = validator;
     // Only once the old bytes are gone may the new origin be written, or a kill in between would mix versions.
-    Deno.writeTextFileSync(`${this.#path}.etag.part`, JSON.stringify({ url: this.#url, validator }));
+    const origin = JSON.stringify({ url: this.#url, validator });
+    this.#onDisk(() => Deno.writeTextFileSync(`${this.#path}.etag.part`, origin));
   }
 
   append(chunk: Uint8Array): void {
-    for (let written = 0; written < chunk.length;) written += this.#file.writeSync(chunk.subarray(written));
-    this.length += chunk.length;
+    this.#onDisk(() => {
+      for (let at = 0; at < chunk.length;) {
+        const written = this.#file.writeSync(chunk.subarray(at));
+        at += written;
+        this.length += written;
+      }
+    });
+  }
+
+  /** Tells a full disk from a cut line. */
+  #onDisk(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      throw new DiskError(`${this.#path}.part`, error);
+    }
   }
 
   /** Gives the file its final name. */

@@ -1,7 +1,7 @@
 // This module runs in Deno only.
 /** Moves one URL's bytes into a sink, going on where it was cut off (RFC 9110, 14: Range and If-Range). */
 
-import { DownloadError, networkError, statusError } from "./download_error.ts";
+import { DiskError, DownloadError, networkError, statusError } from "./download_error.ts";
 import type { Sink } from "./download_sinks.ts";
 import { backoff, Pause, type RetryOptions, wait } from "./download_retry.ts";
 
@@ -38,6 +38,7 @@ const PROGRESS_BYTES = 1 << 20;
  * (Retry-After); other answers are not.
  *
  * @throws {DownloadError} If it cannot be had.
+ * @throws {DiskError} If the sink cannot write it.
  */
 export async function transfer(url: string, sink: Sink, options: TransferOptions = {}): Promise<Transferred> {
   const { attempts = 5, backoffMs = 500, maxRetryAfterMs = 120_000, pause = new Pause(), signal } = options;
@@ -51,6 +52,7 @@ export async function transfer(url: string, sink: Sink, options: TransferOptions
       return { retries, receivedBytes: receivedBytes + received };
     } catch (thrown) {
       signal?.throwIfAborted();
+      if (thrown instanceof DiskError) throw thrown;
       const error = networkError(thrown);
       receivedBytes += received;
       attempt = received >= PROGRESS_BYTES ? 2 : attempt + 1;

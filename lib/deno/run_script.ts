@@ -41,7 +41,7 @@ export class Interrupted extends Error {
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (debugging()) return error.stack ?? error.message;
-  const ours = /^Cannot [^:]+: /.test(error.message); // the engine's own "Cannot read properties of null" has no colon
+  const ours = /^Cannot .+?: /.test(error.message); // the engine's own "Cannot read properties of null" has no colon
   if (ours || error instanceof Interrupted) return error.message;
   return `${error.name}: ${error.message} (SHOWTELL_DEBUG=1 with --allow-env=SHOWTELL_DEBUG shows where)`;
 }
