@@ -173,6 +173,31 @@ describe("packed pictures", () => {
 });
 
 describe("pictures on disk", () => {
+  it("are found under other capitals where one file alone can be meant, and a file belongs to one picture", async () => {
+    const dir = await Deno.makeTempDir();
+    try {
+      for (const name of ["a.JPG", "b.jpg", "c.jpg", "C.jpg"]) {
+        await Deno.writeTextFile(`${dir}/${name}`, name);
+      }
+      const names = ["A.jpg", "a.jpg", "b.jpg", "x/b.jpg", "c.jpg", "c.JPG"];
+      const { files, problems } = await findPictures(names.map((fileName, id) => ({ id, fileName })), dir);
+      assert.deepEqual([...files].map(([id, { name }]) => [id, name]), [[0, "a.JPG"], [2, "b.jpg"], [
+        4,
+        "c.jpg",
+      ]]);
+      assert.deepEqual(
+        problems.map(({ what, examples }) => [what.split(" ").slice(0, 3).join(" "), examples]),
+        [
+          ["pictures that are", ["c.JPG"]],
+          ["pictures whose file", ["a.jpg", "x/b.jpg"]],
+          ["files in " + dir, ["C.jpg"]],
+        ],
+      );
+    } finally {
+      await Deno.remove(dir, { recursive: true });
+    }
+  });
+
   it("are found in their folder or beside, by names composed either way; the rest is counted", async () => {
     const dir = await Deno.makeTempDir();
     try {
@@ -185,15 +210,15 @@ describe("pictures on disk", () => {
         image(1, "a.jpg", "val2014"),
         image(2, "b.jpg", "val2014"),
         image(3, "caf\u00e9.jpg"),
-        image(4, "train/b.jpg"),
+        image(4, "train/a.jpg"),
         image(5, "none.jpg"),
       ], dir);
       const names = [...files].map(([id, { name }]) => [id, name.normalize("NFC")]);
-      assert.deepEqual(names, [[1, "val2014/a.jpg"], [2, "b.jpg"], [3, "caf\u00e9.jpg"], [4, "b.jpg"]]);
+      assert.deepEqual(names, [[1, "val2014/a.jpg"], [2, "b.jpg"], [3, "caf\u00e9.jpg"], [4, "a.jpg"]]);
       assert.deepEqual(files.get(1)?.bytes, 13);
       assert.deepEqual(problems.map(({ count, examples }) => [count, examples.toSorted()]), [
         [1, ["none.jpg"]],
-        [2, ["a.jpg", "spare.PNG"]],
+        [1, ["spare.PNG"]],
       ]);
       await assert.rejects(findPictures([], `${dir}/none`), {
         message: /none is not a folder, run `deno task download`/,

@@ -205,10 +205,24 @@ describe("captions of one's own", () => {
   it("reads what spreadsheets of other countries save, other headers and a split", () => {
     assert.deepEqual(captionsOf(parse("image;caption\na.jpg;x, y\n")), { "a.jpg": ["x, y"] });
     assert.deepEqual(captionsOf(parse("file_name\tcomment\na.jpg\tx\n")), { "a.jpg": ["x"] });
+    assert.deepEqual(captionsOf(parse("file,caption\ra.jpg,x\rb.jpg,y\r")), {
+      "a.jpg": ["x"],
+      "b.jpg": ["y"],
+    });
     assert.deepEqual(parse("file,caption,split\na.jpg,x,dev\nb.jpg,y,\n").images.map(({ split }) => split), [
       "val",
       undefined,
     ]);
+  });
+
+  it("takes the spellings of one file name for one picture", () => {
+    const text =
+      "file,caption\na/caf\u00e9.jpg,x\n./a//cafe\u0301.jpg,y\na/./caf\u00e9.jpg,z\nA/caf\u00e9.jpg,other\n";
+    assert.deepEqual(captionsOf(parse(text)), {
+      "a/caf\u00e9.jpg": ["x", "y", "z"],
+      "A/caf\u00e9.jpg": ["other"],
+    });
+    assert.throws(() => parse("file,caption\n.//../a.jpg,x\n"), { message: /holds "\.\."/ });
   });
 
   it("names the line of a faulty row", () => {
@@ -216,6 +230,10 @@ describe("captions of one's own", () => {
       [
         "file,caption\na.jpg,x\nb.jpg,x, y\n",
         /line 3 has 3 fields, the header has 2; a caption with a comma/,
+      ],
+      [
+        'file,caption\na.jpg, "x, y"\n',
+        /line 2 has 3 fields, .* without a space before them: a\.jpg,"dogs, two"/,
       ],
       ['file,caption\na.jpg,"x\n', /line 2 opens a quoted field that is never closed/],
       ['file,caption\na.jpg,"x"y\n', /line 2 goes on after a closing quote/],

@@ -15,11 +15,12 @@ export interface CsvOptions {
 }
 
 /**
- * Splits text into records. A byte order mark and empty lines are skipped, lines may end in LF or CRLF.
+ * Splits text into records. A byte order mark and empty lines are skipped, lines may end in LF, CRLF or CR.
  *
  * @throws {SyntaxError} If a quoted field is not closed or goes on after its closing quote: names the line.
  */
 export function parseCsv(text: string, options: CsvOptions = {}): CsvRow[] {
+  if (!text.includes("\n")) text = text.replaceAll("\r", "\n"); // as old Macs end lines, and some spreadsheets still
   const start = text.charCodeAt(0) === 0xfeff ? 1 : 0;
   const separator = options.separator ??
     guessSeparator(text.slice(start, (text + "\n").indexOf("\n", start)));

@@ -27,3 +27,11 @@ function unsafe(name: string): string | undefined {
   if (name.split("/").includes("..")) return 'holds ".."';
   return undefined;
 }
+
+/**
+ * One spelling for all names of one file: "./dog.jpg" and "park//dog.jpg" as "dog.jpg" and "park/dog.jpg", and accents
+ * composed. Else a picture would be two, and one of them might be trained on and the other tested.
+ */
+export function tidyFileName(name: string): string {
+  return name.trim().replace(/\/{2,}/g, "/").replace(/(^|\/)(?:\.\/)+/g, "$1").normalize("NFC");
+}

@@ -4,6 +4,7 @@
 import { type Annotation, type CaptionImage, type CaptionSet, collectCaptions } from "./captions.ts";
 import { isRecord, kindOf, parseCaptions, show, splitName } from "./coco.ts";
 import { parseCsv } from "./csv.ts";
+import { tidyFileName } from "./file_names.ts";
 import { isKarpathy, parseKarpathy } from "./karpathy.ts";
 
 const FILE_KEYS = ["file", "file_name", "filename", "image"];
@@ -69,7 +70,7 @@ export function parseCaptionsCsv(text: string, { source }: SourceOptions): Capti
       if (fields.length !== header.length) {
         throw new SyntaxError(
           `Cannot read ${source}: line ${line} has ${fields.length} fields, the header has ${header.length}; ` +
-            `a caption with a comma or a quote belongs in quotes: "dogs, two of them"`,
+            `a caption with a comma or a quote belongs in quotes, without a space before them: a.jpg,"dogs, two"`,
         );
       }
       return {
@@ -144,7 +145,8 @@ function collectByFile(
 ): CaptionSet {
   const images = new Map<string, CaptionImage>();
   const annotations: Annotation[] = [];
-  for (const { file, captions, split } of rows) {
+  for (const { file: written, captions, split } of rows) {
+    const file = tidyFileName(written);
     const known = images.get(file);
     const imageId = known?.id ?? images.size + 1;
     const name = split === undefined || split === "" ? undefined : splitName(split, source);

@@ -7,7 +7,7 @@ import type { PictureFile } from "./shards.ts";
 /** Files by the picture's id, and what was odd. */
 export interface FoundPictures {
   readonly files: ReadonlyMap<number, PictureFile>;
-  /** Captioned pictures that are not there, and picture files without captions. */
+  /** Captioned pictures that are not there, names of a file that has another, and picture files without captions. */
   readonly problems: readonly CaptionProblem[];
 }
 
@@ -15,12 +15,13 @@ const PICTURE = /\.(jpe?g|png|gif|webp|bmp|tiff?)$/i;
 const EXAMPLES = 5;
 
 /**
- * Looks for each picture in the folder its caption file names, then under its name in `dir`.
+ * Looks for each picture in the folder its caption file names, then under its name in `dir`; where there is no file
+ * of that name, for the only one that differs in capitals ("dog.jpg", "DOG.JPG"). A file belongs to one picture.
  *
  * @throws {Deno.errors.NotFound} If `dir` is not a folder.
  */
 export async function findPictures(images: readonly CaptionImage[], dir: string): Promise<FoundPictures> {
-  const listings = new Map<string, Map<string, string> | undefined>();
+  const listings = new Map<string, Folder | undefined>();
   const list = async (folder: string) => {
     if (!listings.has(folder)) listings.set(folder, await listFolder(folder ? `${dir}/${folder}` : dir));
     return listings.get(folder);
@@ -32,14 +33,21 @@ export async function findPictures(images: readonly CaptionImage[], dir: string)
   }
   const files = new Map<number, PictureFile>();
   const missing: string[] = [];
-  for (const image of images) {
+  const doubles: string[] = [];
+  const used = new Set<string>();
+  images: for (const image of images) {
     for (const candidate of candidates(image)) {
       const slash = candidate.lastIndexOf("/");
       const folder = candidate.slice(0, Math.max(slash, 0));
-      // Names of one text may be composed differently in a caption file and on a disk.
-      const actual = (await list(folder))?.get(candidate.slice(slash + 1).normalize("NFC"));
+      const actual = find(await list(folder), candidate.slice(slash + 1));
       if (actual === undefined) continue;
       const name = folder ? `${folder}/${actual}` : actual;
+      if (used.has(name)) {
+        // Two pictures of one file might be dealt into training and test.
+        doubles.push(image.fileName);
+        continue images;
+      }
+      used.add(name);
       const info = Deno.statSync(`${dir}/${name}`);
       const modified = info.mtime?.getTime() ?? 0;
       files.set(image.id, { name, path: `${dir}/${name}`, bytes: info.size, modified });
@@ -47,10 +55,9 @@ export async function findPictures(images: readonly CaptionImage[], dir: string)
     }
     if (!files.has(image.id)) missing.push(image.fileName);
   }
-  const used = new Set([...files.values()].map(({ name }) => name));
   const spare: string[] = [];
   for (const [folder, names] of listings) {
-    for (const name of names?.values() ?? []) {
+    for (const name of names?.exact.values() ?? []) {
       const path = folder ? `${folder}/${name}` : name;
       if (PICTURE.test(name) && !used.has(path)) spare.push(path);
     }
@@ -59,6 +66,7 @@ export async function findPictures(images: readonly CaptionImage[], dir: string)
     files,
     problems: [
       problem(`pictures that are not in ${dir}`, missing),
+      problem("pictures whose file is another picture's too (left out)", doubles),
       problem(`files in ${dir} without captions`, spare),
     ].filter(({ count }) => count > 0),
   };
@@ -70,18 +78,36 @@ function* candidates({ folder, fileName }: CaptionImage): Generator<string> {
   if (fileName.includes("/")) yield fileName.slice(fileName.lastIndexOf("/") + 1);
 }
 
-/** Files of a folder by their names in NFC, or undefined where there is no such folder. */
-async function listFolder(folder: string): Promise<Map<string, string> | undefined> {
-  const names = new Map<string, string>();
+/** Names of a folder's files. */
+interface Folder {
+  /** By the name in NFC: names of one text may be composed differently in a caption file and on a disk. */
+  readonly exact: ReadonlyMap<string, string>;
+  /** By the name in small letters; undefined where several differ only in capitals. */
+  readonly small: ReadonlyMap<string, string | undefined>;
+}
+
+function find(folder: Folder | undefined, fileName: string): string | undefined {
+  const name = fileName.normalize("NFC");
+  return folder?.exact.get(name) ?? folder?.small.get(name.toLowerCase());
+}
+
+/** The files of a folder, or undefined where there is no such folder. */
+async function listFolder(folder: string): Promise<Folder | undefined> {
+  const exact = new Map<string, string>();
+  const small = new Map<string, string | undefined>();
   try {
     for await (const { name, isDirectory } of Deno.readDir(folder)) {
-      if (!isDirectory) names.set(name.normalize("NFC"), name);
+      if (isDirectory) continue;
+      const composed = name.normalize("NFC");
+      exact.set(composed, name);
+      const key = composed.toLowerCase();
+      small.set(key, small.has(key) ? undefined : name);
     }
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
     throw error;
   }
-  return names;
+  return { exact, small };
 }
 
 function problem(what: string, names: readonly string[]): CaptionProblem {
