@@ -11,10 +11,10 @@
  * --save. Takes two seconds for 200,000 captions.
  */
 
-import { count } from "../lib/data/captions.ts";
+import { count, counted, describeReport } from "../lib/data/captions.ts";
 import { readCaptions } from "../lib/deno/caption_reader.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
-import { findData } from "../lib/deno/dataset_disk.ts";
+import { findData, nothingFound } from "../lib/deno/dataset_disk.ts";
 import { runScript } from "../lib/deno/run_script.ts";
 import { captionTable, preview, saveTable } from "../lib/deno/tables.ts";
 
@@ -48,13 +48,13 @@ async function main(): Promise<void> {
 
   // 1. Captions, and which of their photos are on disk.
   const { set, onDisk } = await read(options);
-  console.error(
-    `data ${set.report.source}, ${onDisk ? `${count(onDisk.size)} photos on disk` : "all photos"}`,
-  );
+  const all = counted(set.images.length, "photo");
+  console.error(`data ${set.report.source}, ${onDisk ? `${count(onDisk.size)} of ${all} on disk` : all}`);
+  for (const line of describeReport(set.report).slice(1)) console.error(line);
 
   // 2. The table.
   const frame = captionTable(set, onDisk);
-  if (!options.json) preview(frame).print({ limit: options.rows });
+  if (!options.json) preview(frame).print(options.rows);
 
   // 3. Saved for other programs.
   const saved = options.save ? await saveTable(frame, options.out ?? `${options.data}/captions`) : [];
@@ -74,12 +74,8 @@ async function read(
   }
   const { set, images, pictures: { files } } = await findData(options);
   if (files.size === 0) {
-    throw new Error(
-      `Cannot make the table: none of the ${
-        count(set.images.length)
-      } photos of ${set.report.source} is in ${images}, ` +
-        `run \`deno task download\` or pass --all for those that are not on disk`,
-    );
+    const { message } = nothingFound(set, images, "make the table");
+    throw new Error(`${message}, or pass --all for photos that are not on disk`);
   }
   return { set, onDisk: files };
 }

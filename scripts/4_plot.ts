@@ -14,7 +14,7 @@
 import type { CaptionSet } from "../lib/data/captions.ts";
 import { plotHtml, type PlotPicture, plotSvg } from "../lib/data/plot_layout.ts";
 import { parseOptions, UsageError } from "../lib/deno/cli.ts";
-import { findData } from "../lib/deno/dataset_disk.ts";
+import { findData, nothingFound } from "../lib/deno/dataset_disk.ts";
 import { FONT_FAMILY, lettersWithoutFont, loadPlotPicture, renderPng } from "../lib/deno/plot.ts";
 import { runScript } from "../lib/deno/run_script.ts";
 import { writeFileAtomic } from "../lib/deno/write_file.ts";
@@ -53,11 +53,7 @@ async function main(): Promise<number> {
   const { set, images, pictures: { files } } = await findData(options);
   console.error(`data ${set.report.source}, photos ${images}, seed ${options.seed}`);
   const onDisk = set.images.filter(({ id }) => files.has(id));
-  if (onDisk.length === 0) {
-    throw new Error(
-      `Cannot plot: no captioned photo is in ${images}, run \`deno task download\` or name it with --images`,
-    );
-  }
+  if (onDisk.length === 0) throw nothingFound(set, images, "plot");
 
   // 2. Some of them: the chosen ones, or random ones by seed.
   const chosen = options.ids.length > 0

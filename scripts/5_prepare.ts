@@ -89,11 +89,11 @@ async function main(): Promise<void> {
       `most frequent: ${mostFrequent.map(([word, times]) => `${word} ${count(times)}`).join(", ")}`,
     );
   }
+  const { added, kept, bad, damaged } = shardReport;
   console.log(
-    `photos: ${count(shardReport.added)} packed now, ${
-      count(shardReport.kept)
-    } before, in ${dataset.shards}` +
-      (shardReport.damaged > 0 ? `; ${count(shardReport.damaged)} were damaged and are mended` : ""),
+    `photos: ${count(added + kept - bad.length)} packed in ${dataset.shards}, ${count(added)} read now, ${
+      count(kept)
+    } before` + (damaged > 0 ? `; ${count(damaged)} were damaged and are mended` : ""),
   );
   if (features) {
     const { dir, origin: { positions, channels, type }, report: { added, kept, damaged } } = features;

@@ -98,6 +98,10 @@ describe("the data scripts on a COCO folder", { ignore: lacksFixture("data/coco/
     const all = await task("table", "--data", folder, "--all");
     assert.match(all.stdout, /4 cols x 10 rows/);
     assert.match(all.stdout, /"000000000073\.jpg" │ +5 │ "An old motorcycle parked/);
+    const two = await task("table", "--data", folder, "--rows", "2");
+    assert.match(two.stdout, /4 cols x 9 rows. Showing 2 rows/);
+    assert.equal(two.stdout.match(/^│ +\d/gm)?.length, 2);
+    assert.match(two.stderr, /, 9 of 10 photos on disk\n/);
   });
 
   it("plot draws the chosen photos, or random ones by seed, and passes over bad ones", async () => {
@@ -148,7 +152,7 @@ describe("the data scripts on a COCO folder", { ignore: lacksFixture("data/coco/
       "first",
     );
     assert.match(again.stdout, /train: 6 pictures, 6 captions/);
-    assert.match(again.stdout, /photos: 0 packed now, 9 before/);
+    assert.match(again.stdout, /photos: 8 packed in \S+, 0 read now, 9 before/);
   });
 
   it("packed pixels are those of the preprocessing, whatever the number of threads", async () => {
@@ -199,5 +203,12 @@ describe("the data scripts on bad input", () => {
     const lost = await task("prepare", "--data", folder, "--annotations", file);
     assert.equal(lost.code, 1);
     assert.match(lost.stderr, /none of the 1 pictures .* \(looked for 犬\.jpg\)/);
+    const plot = await task("plot", "--data", folder, "--annotations", file);
+    assert.match(
+      plot.stderr,
+      /Cannot plot: none of the 1 pictures .* \(looked for 犬\.jpg\), .* with --images\n$/,
+    );
+    const table = await task("table", "--data", folder, "--annotations", file);
+    assert.match(table.stderr, /^Cannot make the table: .* \(looked for 犬\.jpg\), .* or pass --all/);
   });
 });

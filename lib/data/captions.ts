@@ -152,7 +152,8 @@ function tidy(caption: string): string {
 
 /** A report in lines for people: what was read, then each problem with its first examples. */
 export function describeReport(report: CaptionReport): string[] {
-  const lines = [`${report.source}: ${count(report.images)} pictures, ${count(report.captions)} captions`];
+  const { images, captions } = report;
+  const lines = [`${report.source}: ${counted(images, "picture")}, ${counted(captions, "caption")}`];
   for (const { what, count: number, examples } of report.problems) {
     const more = number > examples.length ? ", …" : "";
     lines.push(`  ${count(number)} ${what}: ${examples.join(", ")}${more}`);
@@ -163,6 +164,11 @@ export function describeReport(report: CaptionReport): string[] {
 /** A whole number with thousands separated: 82,783. */
 export function count(number: number): string {
   return number.toLocaleString("en-US");
+}
+
+/** A number of things: "1 picture", "82,783 pictures". */
+export function counted(number: number, thing: string): string {
+  return `${count(number)} ${thing}${number === 1 ? "" : "s"}`;
 }
 
 /**

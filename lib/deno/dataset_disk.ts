@@ -6,6 +6,7 @@ import {
   type CaptionReport,
   type CaptionSet,
   count,
+  counted,
   describeReport,
 } from "../data/captions.ts";
 import { buildDataset, type Dataset, type DatasetOptions } from "../data/dataset.ts";
@@ -150,7 +151,9 @@ export function describeDataset(dataset: DiskDataset): string[] {
   for (const split of [dataset.train, dataset.val, dataset.test]) {
     if (split) {
       lines.push(
-        `${split.name}: ${count(split.images.length)} pictures, ${count(split.tokens.captions)} captions`,
+        `${split.name}: ${counted(split.images.length, "picture")}, ${
+          counted(split.tokens.captions, "caption")
+        }`,
       );
     }
   }
@@ -196,17 +199,22 @@ async function imagesBeside(folder: string): Promise<string> {
   return folder;
 }
 
-function nothingFound(set: CaptionSet, images: string): RangeError {
+/**
+ * The error where none of the captions' pictures is on disk: what was looked for, and what to do.
+ *
+ * @param action What cannot be done: "train", "plot".
+ */
+export function nothingFound(set: CaptionSet, images: string, action = "train"): RangeError {
   if (set.images.length === 0) {
     const found = set.report.problems.map(({ what, count: number }) => `${count(number)} ${what}`).join(", ");
     return new RangeError(
-      `Cannot train: ${set.report.source} holds no picture with a caption (${found || "it is empty"}), ` +
+      `Cannot ${action}: ${set.report.source} holds no picture with a caption (${found || "it is empty"}), ` +
         `name another with --annotations`,
     );
   }
   const examples = set.images.slice(0, 3).map(({ fileName }) => fileName).join(", ");
   return new RangeError(
-    `Cannot train: none of the ${
+    `Cannot ${action}: none of the ${
       count(set.images.length)
     } pictures of ${set.report.source} is in ${images} ` +
       `(looked for ${examples}), run \`deno task download\` or name the folder with --images`,
