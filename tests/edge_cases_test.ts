@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { copyKernel, fillKernel } from "../kernels/elementwise.ts";
 import type { Kernel } from "../kernels/kernel.ts";
+import type { Backend } from "../lib/backend/backend.ts";
 import { CpuBackend } from "../lib/backend/cpu.ts";
 import { WebgpuBackend } from "../lib/backend/webgpu.ts";
 import {
@@ -13,6 +14,7 @@ import {
   conv2d,
   crossEntropy,
   embedding,
+  filled,
   interpolate,
   linear,
   logSoftmax,
@@ -27,6 +29,7 @@ import {
   tanh,
   transpose,
 } from "../lib/ops/mod.ts";
+import { scope } from "../lib/scope.ts";
 import { Tensor, tensor } from "../lib/tensor.ts";
 import { checkOp, type Op, refuses } from "./check_op.ts";
 import { backends, lacksAdapter } from "./devices.ts";
@@ -145,30 +148,18 @@ describe("past 65,535 workgroups", () => {
     { ignore: lacksAdapter },
     async () => {
       const [cpu, webgpu] = backends;
-      const products = (backend: typeof cpu) => {
-        const [a, b] = [tensor(backend, new Float32Array(65536).fill(2), { shape: [65536, 1, 1] }), 3].map((
-          x,
-        ) =>
-          typeof x === "number"
-            ? tensor(backend, new Float32Array(65536).fill(x), { shape: [65536, 1, 1] })
-            : x
-        );
-        try {
-          return matmul(a, b);
-        } finally {
-          a.dispose();
-          b.dispose();
-        }
-      };
+      const products = (backend: Backend) =>
+        scope(() => {
+          const matrices = (value: number) => filled(backend, [65536, 1, 1], value);
+          return matmul(matrices(2), matrices(3));
+        });
       const y = products(cpu);
       assert.deepEqual([...(await y.read()).slice(-2)], [6, 6]);
       y.dispose();
-      const { live } = Tensor;
       assert.throws(
         () => products(webgpu),
         /Cannot run matmul.* with \[1, 1, 65536\] workgroups: .* from 1 to 65535/,
       );
-      void live;
     },
   );
 });
