@@ -172,8 +172,7 @@ class Gradients {
     }
     if (!this.#byTensor.has(tensor)) {
       // An op may have read the tensor under another shape.
-      const same = gradient.shape.join() === tensor.shape.join();
-      const shaped = same ? gradient : gradient.view(tensor.shape);
+      const shaped = sameShape(gradient, tensor) ? gradient : gradient.view(tensor.shape);
       this.#byTensor.set(tensor, shaped);
       this.#users.set(shaped, (this.#users.get(shaped) ?? 0) + 1);
       return;
@@ -226,6 +225,10 @@ class Gradients {
     this.#users.set(own, 1);
     return own;
   }
+}
+
+function sameShape({ shape: a }: Tensor, { shape: b }: Tensor): boolean {
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
 /** A tensor like `like` filled with one value. */

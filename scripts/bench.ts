@@ -25,6 +25,7 @@ import { benchLoader, LOADER_NAMES } from "../lib/deno/bench_loader.ts";
 import { racePeers } from "../lib/deno/bench_peers.ts";
 import { openPytorch } from "../lib/deno/bench_pytorch.ts";
 import { openBlas } from "../lib/deno/blas.ts";
+import { threadMs } from "../lib/deno/thread_clock.ts";
 import { parseOptions, UsageError } from "../lib/deno/cli.ts";
 import { BLAS_OPTION } from "../lib/deno/device_options.ts";
 import { quietGraphics } from "../lib/deno/open_device.ts";
@@ -126,7 +127,7 @@ await runScript(async () => {
     }
     for (const contestant of contestants) await contestant.close();
   }
-  if (wants(SECTION_NAMES.recording) && onWebgpu) add(await reportRecording());
+  if (wants(SECTION_NAMES.recording) && onWebgpu) add(await reportRecording(threadMs));
   if (LOADER_NAMES.some(wants) && onCpu) add(await benchLoader(choice.threads));
   if (wants(SECTION_NAMES.memory)) {
     for (const device of choice.devices) add(await reportMemory(device, most));

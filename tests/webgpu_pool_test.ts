@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { fillKernel } from "../kernels/elementwise.ts";
+import { copyKernel } from "../kernels/elementwise.ts";
 import type { Kernel } from "../kernels/kernel.ts";
 import { ErrorLog } from "../lib/backend/webgpu_errors.ts";
 import { BufferPool } from "../lib/backend/webgpu_pool.ts";
@@ -13,6 +13,7 @@ import { ProgramCache } from "../lib/backend/webgpu_programs.ts";
 function fakeDevice(): { device: GPUDevice; destroyed: () => number } {
   let destroyed = 0;
   const parts = {
+    limits: { minUniformBufferOffsetAlignment: 256 },
     createBuffer: () => ({ destroy: () => destroyed++ }),
     createBindGroupLayout: () => ({}),
     createPipelineLayout: () => ({}),
@@ -26,15 +27,18 @@ describe("WebGPU memory", () => {
     const { device, destroyed } = fakeDevice();
     const pool = new BufferPool(device, { current: 0 }, 16, 0);
     const programs = new ProgramCache(device, {} as GPUBuffer, new ErrorLog());
-    const { layout } = programs.prepare(fillKernel as unknown as Kernel);
+    const kernel = programs.prepare(copyKernel as unknown as Kernel);
+    const { groups } = kernel.layout;
     const [kept, small, large] = [pool.take(16), pool.take(16), pool.take(32)];
-    programs.bind(layout, "kept,small", [kept, small]);
-    programs.bind(layout, "kept,large", [kept, large]);
-    assert.deepEqual([layout.groups.size, kept.boundIn.size], [2, 2]);
+    const first = programs.bind(kernel, [kept, small]);
+    const second = programs.bind(kernel, [kept, large]);
+    assert.deepEqual([groups.find([kept, small]), groups.find([kept, large])], [first, second]);
+    assert.equal(groups.find([small, kept]), undefined);
+    assert.deepEqual([groups.size, kept.boundIn.size], [2, 2]);
     pool.give(small); // fits under the cap
-    assert.deepEqual([layout.groups.size, destroyed()], [2, 0]);
+    assert.deepEqual([groups.size, destroyed()], [2, 0]);
     pool.give(large); // does not: what lay idle longest goes, then this one too
-    assert.deepEqual([layout.groups.size, kept.boundIn.size, destroyed()], [0, 0, 2]);
+    assert.deepEqual([groups.size, kept.boundIn.size, destroyed()], [0, 0, 2]);
     assert.equal(pool.reservedBytes, 16);
   });
 

@@ -14,7 +14,7 @@ import { testHalves } from "./webgpu_half_check.ts";
 import { bytesToHold, bytesToRead, bytesToWrite, numbersIn } from "./webgpu_numbers.ts";
 import { BufferPool, type PooledBuffer } from "./webgpu_pool.ts";
 import { type ProfileEntry, Profiler } from "./webgpu_profile.ts";
-import { type PreparedKernel, ProgramCache } from "./webgpu_programs.ts";
+import { ProgramCache } from "./webgpu_programs.ts";
 import { Readback } from "./webgpu_readback.ts";
 import { Recorder } from "./webgpu_recorder.ts";
 
@@ -105,6 +105,8 @@ export class WebgpuBackend implements Backend {
   readonly #programs: ProgramCache;
   readonly #readback: Readback;
   readonly #maxBytes: number;
+  /** The buffers of the dispatch at hand, in one array for all. */
+  readonly #bound: PooledBuffer[] = [];
   #lost: string | undefined;
   #storages = 0;
   #bytes = 0;
@@ -206,25 +208,22 @@ export class WebgpuBackend implements Backend {
     checkGrid(program.name, grid);
     const prepared = this.#programs.prepare(kernel as unknown as Kernel); // the names are checked by now
 
-    const bound: PooledBuffer[] = [];
-    let key = "";
+    const bound = this.#bound;
+    const { buffers: names, layout } = prepared;
+    bound.length = names.length;
     let halves = 0;
-    for (const name of prepared.buffers) {
-      const { buffer, type } = buffers[name as B] as WebgpuStorage;
-      if (!buffer) throw freed(`run ${kernel.name}`, name);
-      key += `${buffer.id},`;
-      if (type === "f16") halves |= 1 << bound.length;
-      bound.push(buffer);
+    for (let i = 0; i < names.length; i++) {
+      const { buffer, type } = buffers[names[i] as B] as WebgpuStorage;
+      if (!buffer) throw freed(`run ${kernel.name}`, names[i]);
+      if (type === "f16") halves |= 1 << i;
+      bound[i] = buffer;
     }
     const compiled = this.#programs.compile(program, prepared, halves);
     if (compiled.failure) throw new Error(compiled.failure);
-    let group = prepared.layout.groups.get(key);
-    if (!group) {
-      checkAliases(kernel.name, prepared, bound);
-      group = this.#programs.bind(prepared.layout, key, bound);
-    }
-    this.#recorder.dispatch(program.name, prepared, compiled, group.gpu, params, grid);
-    for (const buffer of bound) buffer.usedIn = this.#recorder.current;
+    const group = layout.groups.find(bound) ?? this.#programs.bind(prepared, bound.slice());
+    this.#recorder.dispatch(prepared, compiled, group.gpu, params, grid);
+    const { current } = this.#recorder; // read now: a full ring is submitted on the way
+    for (let i = 0; i < bound.length; i++) bound[i].usedIn = current;
   }
 
   flush(): void {
@@ -266,24 +265,12 @@ export class WebgpuBackend implements Backend {
 }
 
 function checkGrid(name: string, grid: Grid): void {
-  for (const count of grid) {
-    if (count >= 1 && count <= MAX_WORKGROUPS && Number.isInteger(count)) continue;
+  for (let i = 0; i < 3; i++) {
+    if (grid[i] >= 1 && grid[i] <= MAX_WORKGROUPS && Number.isInteger(grid[i])) continue;
     throw new RangeError(
       `Cannot run ${name} with [${
         grid.join(", ")
       }] workgroups: each should be a whole number from 1 to ${MAX_WORKGROUPS}`,
-    );
-  }
-}
-
-/** WebGPU refuses a buffer that one dispatch both writes and binds again, but tells only later. */
-function checkAliases(name: string, kernel: PreparedKernel, bound: readonly PooledBuffer[]): void {
-  for (let output = kernel.inputs; output < bound.length; output++) {
-    const other = bound.findIndex((buffer, i) => i !== output && buffer === bound[output]);
-    if (other < 0) continue;
-    throw new Error(
-      `Cannot run ${name}: "${kernel.buffers[other]}" and "${kernel.buffers[output]}" are one buffer, ` +
-        `what a kernel writes should be bound once`,
     );
   }
 }

@@ -20,9 +20,9 @@ export class ErrorLog {
   }
 
   /** Watches the submission of work that ran the named programs; `scope` is what `popErrorScope` promised. */
-  watchSubmission(scope: Promise<GPUError | null>, programs: ReadonlySet<string>): void {
+  watchSubmission(scope: Promise<GPUError | null>, programs: readonly string[]): void {
     this.#watch(scope.then((error) => {
-      if (error) this.add(`${error.message.trim()} (among the dispatches of ${[...programs].join(", ")})`);
+      if (error) this.add(`${error.message.trim()} (among the dispatches of ${programs.join(", ")})`);
     }));
   }
 

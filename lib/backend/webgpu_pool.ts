@@ -1,17 +1,12 @@
 // This module is browser compatible.
 /** GPU buffers, reused by exact size. */
 
+import type { BoundGroup } from "./webgpu_groups.ts";
+
 /** What a buffer's uses are counted by: the submission being recorded. */
 export interface Submissions {
   /** Grows by one at every submit. */
   readonly current: number;
-}
-
-/** A bind group and where it is remembered. */
-export interface BoundGroup {
-  readonly gpu: GPUBindGroup;
-  /** Drops it from the cache and from every buffer it holds. */
-  forget(): void;
 }
 
 /** One GPU buffer that storages borrow in turn. */

@@ -4,7 +4,8 @@
 import type { Kernel, ParamType, Program } from "../../kernels/kernel.ts";
 import type { ErrorLog } from "./webgpu_errors.ts";
 import { withHalves } from "./webgpu_half.ts";
-import type { BoundGroup, PooledBuffer } from "./webgpu_pool.ts";
+import { type BoundGroup, BoundGroups } from "./webgpu_groups.ts";
+import type { PooledBuffer } from "./webgpu_pool.ts";
 
 /** Bind groups kept for one layout. Beyond it all are dropped: what is in use is made again. */
 const MAX_BIND_GROUPS = 4096;
@@ -16,12 +17,12 @@ export interface Layout {
   readonly pipeline: GPUPipelineLayout;
   /** Bytes of the uniform binding. */
   readonly uniformBytes: number;
-  /** By the ids of the buffers, in order. */
-  readonly groups: Map<string, BoundGroup>;
+  readonly groups: BoundGroups;
 }
 
 /** What a kernel needs at each run, worked out once. */
 export interface PreparedKernel {
+  readonly name: string;
   /** Inputs, then outputs. */
   readonly buffers: readonly string[];
   /** How many of the buffers are inputs. */
@@ -29,13 +30,18 @@ export interface PreparedKernel {
   readonly params: readonly string[];
   readonly types: readonly ParamType[];
   readonly layout: Layout;
+  /** Bytes from one dispatch's parameters to the next's. */
+  readonly slot: number;
 }
 
 /** A program on the device. */
 export interface CompiledProgram {
+  readonly name: string;
   readonly pipeline: GPUComputePipeline;
   /** Why it cannot run, once the compiler has said so. */
-  failure?: string;
+  failure: string | undefined;
+  /** The submission that last recorded a dispatch of it. */
+  usedIn: number;
 }
 
 /** Everything that is made once per kernel, program or set of buffers. */
@@ -52,12 +58,15 @@ export class ProgramCache {
     const known = this.#kernels.get(kernel);
     if (known) return known;
     const params = Object.keys(kernel.params);
+    const alignment = this.device.limits.minUniformBufferOffsetAlignment;
     const prepared: PreparedKernel = {
+      name: kernel.name,
       buffers: [...kernel.inputs, ...kernel.outputs],
       inputs: kernel.inputs.length,
       params,
       types: params.map((name) => kernel.params[name]),
       layout: this.#layout(kernel.inputs.length, kernel.outputs.length, params.length * 4),
+      slot: alignment * Math.ceil(params.length * 4 / alignment),
     };
     this.#kernels.set(kernel, prepared);
     return prepared;
@@ -89,32 +98,29 @@ export class ProgramCache {
       layout: layout.pipeline,
       compute: { module, entryPoint: "main", constants: { ...program.constants } },
     });
-    const compiled: CompiledProgram = { pipeline };
+    const compiled: CompiledProgram = { name: program.name, pipeline, failure: undefined, usedIn: -1 };
     const scope = this.device.popErrorScope();
     this.errors.watch(program, module, scope, (message) => compiled.failure = message);
     return compiled;
   }
 
-  /** A bind group of `buffers`, remembered under `key` until one of them is destroyed. */
-  bind(layout: Layout, key: string, buffers: readonly PooledBuffer[]): BoundGroup {
-    if (layout.groups.size >= MAX_BIND_GROUPS) { for (const group of layout.groups.values()) group.forget(); }
+  /**
+   * A bind group of `buffers`, remembered until one of them is destroyed.
+   *
+   * @throws {Error} If one is written and bound twice.
+   */
+  bind(kernel: PreparedKernel, buffers: readonly PooledBuffer[]): BoundGroup {
+    checkAliases(kernel, buffers);
+    const { group, groups, uniformBytes } = kernel.layout;
+    if (groups.size >= MAX_BIND_GROUPS) groups.clear();
     const gpu = this.device.createBindGroup({
-      layout: layout.group,
+      layout: group,
       entries: [
-        { binding: 0, resource: { buffer: this.uniforms, size: layout.uniformBytes } },
+        { binding: 0, resource: { buffer: this.uniforms, size: uniformBytes } },
         ...buffers.map(({ gpu }, i) => ({ binding: i + 1, resource: { buffer: gpu } })),
       ],
     });
-    const bound: BoundGroup = {
-      gpu,
-      forget() {
-        layout.groups.delete(key);
-        for (const buffer of buffers) buffer.boundIn.delete(bound);
-      },
-    };
-    layout.groups.set(key, bound);
-    for (const buffer of buffers) buffer.boundIn.add(bound);
-    return bound;
+    return groups.add(gpu, buffers);
   }
 
   #layout(inputs: number, outputs: number, paramBytes: number): Layout {
@@ -132,8 +138,22 @@ export class ProgramCache {
     for (let i = 0; i < outputs; i++) entries.push(entry(entries.length, { type: "storage" }));
     const group = this.device.createBindGroupLayout({ label: key, entries });
     const pipeline = this.device.createPipelineLayout({ label: key, bindGroupLayouts: [group] });
-    const layout: Layout = { group, pipeline, uniformBytes, groups: new Map() };
+    const layout: Layout = { group, pipeline, uniformBytes, groups: new BoundGroups() };
     this.#layouts.set(key, layout);
     return layout;
+  }
+}
+
+/** WebGPU refuses a buffer that one dispatch both writes and binds again, but tells only later. */
+function checkAliases(kernel: PreparedKernel, bound: readonly PooledBuffer[]): void {
+  for (let output = kernel.inputs; output < bound.length; output++) {
+    const other = bound.findIndex((buffer, i) => i !== output && buffer === bound[output]);
+    if (other < 0) continue;
+    throw new Error(
+      `Cannot run ${kernel.name}: "${kernel.buffers[other]}" and "${
+        kernel.buffers[output]
+      }" are one buffer, ` +
+        `what a kernel writes should be bound once`,
+    );
   }
 }

@@ -22,13 +22,12 @@ export class Recorder implements Submissions {
 
   readonly #device: GPUDevice;
   readonly #errors: ErrorLog;
-  readonly #alignment: number;
   readonly #f32 = new Float32Array(RING_BYTES / 4);
   readonly #u32 = new Uint32Array(this.#f32.buffer);
   readonly #i32 = new Int32Array(this.#f32.buffer);
   readonly #offset = new Uint32Array(1);
   #usedBytes = 0;
-  #programs = new Set<string>(); // of the dispatches recorded
+  #programs: string[] = []; // of the dispatches recorded, each once
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #pipeline: GPUComputePipeline | undefined; // the one set in the pass
@@ -36,7 +35,6 @@ export class Recorder implements Submissions {
   constructor(device: GPUDevice, errors: ErrorLog) {
     this.#device = device;
     this.#errors = errors;
-    this.#alignment = device.limits.minUniformBufferOffsetAlignment;
     this.uniforms = device.createBuffer({
       label: "params",
       size: RING_BYTES + RING_TAIL,
@@ -46,27 +44,31 @@ export class Recorder implements Submissions {
 
   /** Records one dispatch. */
   dispatch(
-    name: string,
     kernel: PreparedKernel,
     program: CompiledProgram,
     group: GPUBindGroup,
     params: Readonly<Record<string, number>>,
     grid: Grid,
   ): void {
-    const slot = Math.ceil(kernel.params.length * 4 / this.#alignment) * this.#alignment;
+    const { slot } = kernel;
     if (this.#usedBytes + slot > RING_BYTES || this.profiler?.full) this.submit();
     this.#offset[0] = this.#usedBytes;
     this.#pack(kernel, params);
     this.#usedBytes += slot;
 
-    const pass = this.profiler ? this.#timedPass(name, this.profiler) : this.#pass ??= this.#openPass();
+    const pass = this.profiler
+      ? this.#timedPass(program.name, this.profiler)
+      : this.#pass ??= this.#openPass();
     if (this.#pipeline !== program.pipeline) {
       pass.setPipeline(program.pipeline);
       this.#pipeline = program.pipeline;
     }
     pass.setBindGroup(0, group, this.#offset, 0, 1);
     pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
-    this.#programs.add(name);
+    if (program.usedIn !== this.current) {
+      program.usedIn = this.current;
+      this.#programs.push(program.name);
+    }
   }
 
   /** Records a copy of the first `bytes` of a buffer, after what was recorded before. */
@@ -89,7 +91,7 @@ export class Recorder implements Submissions {
     this.#device.queue.submit([this.#encoder.finish()]);
     this.#errors.watchSubmission(this.#device.popErrorScope(), this.#programs);
     this.#encoder = undefined;
-    this.#programs = new Set();
+    this.#programs = [];
     this.#usedBytes = 0;
     this.current++;
     this.onSubmit();

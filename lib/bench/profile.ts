@@ -17,8 +17,8 @@ export interface ProfileRow {
 }
 
 const STEPS = 3;
-/** Recording is measured for so long, or so many steps, and the least counts: the engine must compile it first. */
-const [RECORDING_MS, RECORDED_STEPS] = [10_000, 60];
+/** Recording is measured for so long, or so many steps; the first half does not count: the engine compiles in it. */
+const [RECORDING_MS, RECORDED_STEPS] = [20_000, 200];
 
 /** Wall time of each kernel on the CPU, and what JavaScript takes between them. */
 export async function profileCpu(inner: Backend, work: StepWork): Promise<ProfileRow[]> {
@@ -58,30 +58,56 @@ async function steps(backend: Backend, work: StepWork, begin: () => unknown): Pr
   model.dispose();
 }
 
-/** What JavaScript does for a step on a GPU. */
+/** What the calling thread does for a step on a GPU. */
 export interface RecordingCost {
   /** Dispatches of a step. */
   readonly dispatches: number;
-  /** Microseconds of JavaScript for each of them: ops, tape, recording and submitting. */
-  readonly microseconds: number;
+  /** Microseconds for each of them: ops, tape, recording. */
+  readonly recording: number;
+  /** Microseconds for each of them in ending the recording and submitting it, which is the driver's work. */
+  readonly submitting: number;
 }
 
-/** Measures how long JavaScript takes to record a step while the GPU has nothing else to do. */
-export async function measureRecording(inner: Backend, work: StepWork): Promise<RecordingCost> {
+/**
+ * Measures what it takes to record a step while the GPU has nothing else to do: the mean of many, after as many.
+ *
+ * @param clock Milliseconds that this thread has computed; by the wall, waiting and other processes count too.
+ */
+export async function measureRecording(
+  inner: Backend,
+  work: StepWork,
+  clock: () => number = () => performance.now(),
+): Promise<RecordingCost> {
   const backend = new ObservedBackend(inner);
+  let flushMs = 0;
+  backend.flush = () => {
+    const start = clock();
+    inner.flush();
+    flushMs += clock() - start;
+  };
   const { model, trainer } = stepTrainer(backend, work);
   const batch = stepBatch(work);
-  const times: number[] = [];
-  const end = performance.now() + RECORDING_MS;
-  while (times.length < RECORDED_STEPS && (times.length < STEPS || performance.now() < end)) {
-    backend.runs = 0;
-    const start = performance.now();
-    trainer.step(batch);
-    times.push(performance.now() - start);
-    await trainer.readings(); // outside the clock: waits for the GPU
-  }
-  const dispatches = backend.runs;
+  let [stepMs, steps] = [0, 0];
+  const half = async (limit: number) => {
+    [stepMs, steps, flushMs, backend.runs] = [0, 0, 0, 0];
+    const end = performance.now() + RECORDING_MS / 2;
+    while (steps < limit && (steps < STEPS || performance.now() < end)) {
+      const start = clock();
+      trainer.step(batch);
+      stepMs += clock() - start;
+      steps++;
+      await trainer.readings(); // outside the clock: waits for the GPU
+    }
+  };
+  await half(RECORDED_STEPS / 2);
+  await half(RECORDED_STEPS / 2);
+  const { runs } = backend;
   trainer.dispose();
   model.dispose();
-  return { dispatches, microseconds: Math.min(...times) * 1000 / dispatches };
+  const each = 1000 / runs;
+  return {
+    dispatches: Math.round(runs / steps),
+    recording: (stepMs - flushMs) * each,
+    submitting: flushMs * each,
+  };
 }
