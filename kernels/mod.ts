@@ -10,6 +10,7 @@ import {
   attentionScoresKernel,
   attentionSumBackwardKernel,
 } from "./attention.ts";
+import { attentionStepKernel } from "./attention_step.ts";
 import { attentionCoverageBackwardKernel, attentionCoverageKernel } from "./attention_coverage.ts";
 import { beamCandidatesKernel, beamSelectKernel } from "./beam.ts";
 import { sampledInputsKernel } from "./sampled_inputs.ts";
@@ -54,6 +55,7 @@ export const KERNELS: readonly Kernel[] = [
   attentionContextKernel,
   attentionScoresBackwardKernel,
   attentionScoresKernel,
+  attentionStepKernel,
   attentionSumBackwardKernel,
   attentionCoverageBackwardKernel,
   attentionCoverageKernel,

@@ -20,6 +20,8 @@ export interface CheckOptions {
   readonly ranges?: readonly (readonly [least: number, largest: number])[];
   /** Largest difference between backends, relative to the largest value of a tensor. Default 1e-5. */
   readonly tolerance?: number;
+  /** Default: every backend of this machine. */
+  readonly devices?: readonly Backend[];
 }
 
 /** Largest relative error of a gradient against finite differences. */
@@ -47,7 +49,7 @@ interface Outcome {
  * @throws {assert.AssertionError} With the worst element.
  */
 export async function checkOp(fn: Op, shapes: readonly Shape[], options: CheckOptions = {}): Promise<void> {
-  const { ranges = [[-1, 1]], tolerance = 1e-5 } = options;
+  const { ranges = [[-1, 1]], tolerance = 1e-5, devices = backends } = options;
   const inputs = shapes.map((shape, i) => ({
     shape,
     data: distinctValues(shape, ranges[i] ?? ranges[0], i),
@@ -55,7 +57,7 @@ export async function checkOp(fn: Op, shapes: readonly Shape[], options: CheckOp
   const exact = new CpuBackend();
   const want = await run(fn, inputs, exact);
   await checkDifferences(fn, inputs, want);
-  for (const backend of backends) {
+  for (const backend of devices) {
     const got = await run(fn, inputs, backend);
     compare(got.y, want.y, { what: `the value on ${backend.description}`, tolerance });
     got.grads.forEach((grad, i) =>

@@ -1,5 +1,8 @@
 /** Ops of decoders and losses: gradients by finite differences, and the same values on every backend. */
+import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
+import { ATTENTION_STEP_POSITIONS } from "../kernels/attention_step.ts";
+import { openWebgpu } from "../lib/backend/webgpu.ts";
 import {
   attendSequence,
   attention,
@@ -19,6 +22,7 @@ import {
 import { Random } from "../lib/random.ts";
 import { sizeOf, type Tensor, tensor } from "../lib/tensor.ts";
 import { checkOp, compare, named, onAll, type Op, refuses } from "./check_op.ts";
+import { lacksAdapter } from "./devices.ts";
 
 /** All the numbers of several outputs, so that the gradient goes through each. */
 const together = (...outputs: Tensor[]) => concat(outputs.map((output) => reshape(output, [output.length])));
@@ -133,6 +137,39 @@ describe("recurrent ops", () => {
     await checkOp(sequence, shapes);
     await checkOp(over("tanh"), shapes); // with the context as an output that is used
   });
+
+  it(
+    "attend in one dispatch on a real GPU, in several where it cannot",
+    { ignore: lacksAdapter },
+    async () => {
+      const gpu = await openWebgpu({ traits: { software: false } });
+      const seen = new Set<string>();
+      const { run } = gpu;
+      gpu.run = (kernel, ...rest) => {
+        seen.add(kernel.name);
+        run.call(gpu, kernel, ...rest);
+      };
+      const devices = [gpu];
+      const shapes = [[T, B, E], [B, P, D], [B, P, A], [B, H], [B, H], ...layers];
+      await checkOp(over("relu"), shapes, { devices });
+      await checkOp(over("tanh"), shapes, { devices });
+      const step: Op = (features, att1, att2, weight, bias) => {
+        const { context, alpha } = attention(features, { att1, att2 }, { weight, bias });
+        return together(context, alpha);
+      };
+      await checkOp(step, [[3, 10, 7], [3, 10, 5], [3, 5], [1, 5], [1]], { devices });
+      const inTurn = ["attention_scores", "softmax", "attention_context", "sigmoid_gate"];
+      assert.deepEqual([seen.has("attention_step"), ...inTurn.map((name) => seen.has(name))], [
+        true,
+        ...inTurn.map(() => false),
+      ]);
+      seen.clear();
+      const positions = ATTENTION_STEP_POSITIONS + 1;
+      await checkOp(step, [[1, positions, 1], [1, positions, 1], [1, 1], [1, 1], [1]], { devices });
+      assert.deepEqual([seen.has("attention_step"), seen.has("attention_scores")], [false, true]);
+      gpu.close();
+    },
+  );
 
   it("attend with several beams an image as with the image repeated", async () => {
     const beams = 3;

@@ -1,7 +1,7 @@
 // This module is browser compatible.
 /** The narrow waist: memory and kernels. Everything above it exists once, for every device. */
 
-import type { Kernel, NumberArray } from "../../kernels/kernel.ts";
+import type { AdapterTraits, Kernel, NumberArray } from "../../kernels/kernel.ts";
 
 export type { NumberArray } from "../../kernels/kernel.ts";
 
@@ -37,6 +37,8 @@ export interface Backend {
   readonly precision: "f32" | "f64";
   /** Whether it has f16 storage. */
   readonly halves: boolean;
+  /** What a GPU's kernels choose their programs by. None on the CPU. */
+  readonly traits?: AdapterTraits;
   /**
    * Memory for `length` elements. Its contents are unspecified.
    *

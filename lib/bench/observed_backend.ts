@@ -1,5 +1,5 @@
 // This module is browser compatible.
-import type { Kernel } from "../../kernels/kernel.ts";
+import type { AdapterTraits, Kernel } from "../../kernels/kernel.ts";
 import type { Backend, MemoryUse, NumberArray, Storage, StorageType } from "../backend/backend.ts";
 
 /** What one kernel took. */
@@ -16,6 +16,7 @@ export class ObservedBackend implements Backend {
   readonly description: string;
   readonly precision: "f32" | "f64";
   readonly halves: boolean;
+  readonly traits?: AdapterTraits;
   /** Time by kernel, while {@linkcode ObservedBackend.timing} is on. */
   readonly times = new Map<string, KernelTime>();
   /** Whether runs are timed. */
@@ -34,6 +35,7 @@ export class ObservedBackend implements Backend {
     this.description = inner.description;
     this.precision = inner.precision;
     this.halves = inner.halves;
+    this.traits = inner.traits;
   }
 
   alloc(length: number, type?: StorageType): Storage {

@@ -1,5 +1,4 @@
 // This module is browser compatible.
-import { sigmoidGateKernel } from "../../kernels/sigmoid_gate.ts";
 import { record } from "../record.ts";
 import { Tensor } from "../tensor.ts";
 import { attendBackward } from "./attend_sequence_backward.ts";
@@ -93,6 +92,7 @@ export function attendSequence(
   const { backend } = features;
   const make = (size: number, label: string) => new Tensor(backend, [T, N, size], { label });
   const steps = new LstmSteps(weights.lstm, state, { T, B: N, H });
+  const gate = { logits: make(D, "gate_logits"), gated: make(D, "gated") };
   const run: AttendRun = {
     sizes: { T, N, D, A, E, H },
     weights,
@@ -107,9 +107,10 @@ export function attendSequence(
       squash,
       alphas: make(P, "alphas"),
       context: make(D, "context"),
+      gate,
     },
-    gateLogits: make(D, "gate_logits"),
-    gated: make(D, "gated"),
+    gateLogits: gate.logits,
+    gated: gate.gated,
   };
   const { weightIh, biasIh } = weights.lstm;
   product({
@@ -143,11 +144,11 @@ export function attendSequence(
   }
   const cell = steps.lastCell();
   const { alphas } = run.attention;
-  const { lstm, state: decoderAtt, full, gate } = weights;
+  const { lstm, state: decoderAtt, full, gate: fBeta } = weights;
   record(
     [steps.hidden, alphas, cell, run.gated],
     [embedded, features, att1, state.h, state.c, lstm.weightIh, lstm.weightHh, lstm.biasIh, lstm.biasHh]
-      .concat([decoderAtt.weight, decoderAtt.bias, full.weight, full.bias, gate.weight, gate.bias]),
+      .concat([decoderAtt.weight, decoderAtt.bias, full.weight, full.bias, fBeta.weight, fBeta.bias]),
     (dOutputs, needed) => {
       if (beams !== 1) throw new RangeError(`Cannot differentiate attention with ${beams} beams per image`);
       return attendBackward(run, dOutputs, needed);
@@ -157,15 +158,10 @@ export function attendSequence(
 }
 
 /** Attention, context and its gate at step t, from the hidden state before it. */
-function lookAt(
-  { sizes, weights: { state, gate }, steps, attention, gateLogits, gated }: AttendRun,
-  t: number,
-) {
+function lookAt({ sizes, weights: { state, gate }, steps, attention, gateLogits }: AttendRun, t: number) {
   const { N, D, A, H } = sizes;
   const layer = { ...steps.before(t), M: N, K: H, transposeB: true };
   product({ ...layer, b: state.weight, c: attention.att2, N: A, offsetC: t * N * A, bias: state.bias });
   product({ ...layer, b: gate.weight, c: gateLogits, N: D, offsetC: t * N * D, bias: gate.bias });
   attendAt(attention, t);
-  const buffers = { logits: gateLogits.storage, x: attention.context.storage, gated: gated.storage };
-  gated.backend.run(sigmoidGateKernel, buffers, { count: N * D, offset: t * N * D });
 }

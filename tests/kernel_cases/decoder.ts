@@ -8,6 +8,7 @@ import {
   attentionScoresKernel,
   attentionSumBackwardKernel,
 } from "../../kernels/attention.ts";
+import { attentionStepKernel } from "../../kernels/attention_step.ts";
 import {
   attentionCoverageBackwardKernel,
   attentionCoverageKernel,
@@ -80,6 +81,43 @@ function* attention(): Generator<KernelCase> {
     yield kernelCase(attentionCoverageBackwardKernel, what, (n) => ({
       arrays: { targets: n.ids(T * B, 3), d_residual: n.uniform(B * P), d_alpha: unwritten(T * B * P) },
       params: { T, B, P, ignored: 0 },
+    }));
+  }
+}
+
+/** Rows, positions and channels around its 256 invocations, its chunks of 32 and the shares of a row. */
+const STEPS = [[1, 1, 1, 1, 1, 0, 0], [2, 31, 33, 5, 3, 1, 1], [1, 300, 7, 601, 2, 0, 1], [
+  130,
+  33,
+  2,
+  300,
+  1,
+  1,
+  0,
+]];
+
+function* attentionSteps(): Generator<KernelCase> {
+  for (const [B, P, A, D, beams, squash, gate] of STEPS) {
+    const N = B * beams;
+    const what = `${N} rows of ${B} images, P ${P}, A ${A}, D ${D}, ${squash ? "tanh" : "ReLU"}` +
+      (gate ? ", gated" : "");
+    yield kernelCase(attentionStepKernel, what, (n) => ({
+      arrays: {
+        att1: n.uniform(B * P * A, -2, 2),
+        att2: n.uniform(5 + N * A, -2, 2),
+        full: n.uniform(A, -2, 2),
+        features: n.uniform(B * P * D),
+        gate_logits: gate ? n.uniform(7 + N * D, -4, 4) : n.uniform(1),
+        alpha: n.uniform(3 + N * P),
+        context: n.uniform(7 + N * D),
+        gated: gate ? n.uniform(7 + N * D) : n.uniform(1),
+      },
+      params: {
+        ...{ N, P, A, D, beams, squash, gate },
+        att2_offset: 5,
+        alpha_offset: 3,
+        context_offset: 7,
+      },
     }));
   }
 }
@@ -182,6 +220,7 @@ function* losses(): Generator<KernelCase> {
 /** Every case of this file. */
 export function* decoderCases(): Generator<KernelCase> {
   yield* attention();
+  yield* attentionSteps();
   yield* recurrent();
   yield* softmaxes();
   yield* losses();
