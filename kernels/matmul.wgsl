@@ -1,4 +1,4 @@
-// matmul, for small products on real GPUs: c[M, N] = op(a)[M, K] · op(b)[K, N] + bias[N] + beta · c
+// matmul, for small products on real GPUs: c[M, N] = op(a)[M, K] · op(b)[K, N] + bias[N] + beta · c, then ReLU where relu is 1
 //
 // a: rows of lda elements: [M, K], or [K, M] when transpose_a is 1
 // b: rows of ldb elements: [K, N], or [N, K] when transpose_b is 1
@@ -29,6 +29,7 @@ struct Params {
   transpose_b: u32,
   beta: u32,
   use_bias: u32,
+  relu: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -79,5 +80,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let at = params.offset_c + group.z * params.stride_c + m * params.ldc + n;
   if (params.use_bias == 1u) { sum += bias[n]; }
   if (params.beta == 1u) { sum += c[at]; }
+  if (params.relu == 1u) { sum = select(sum, 0.0, sum < 0.0); } // NaN stays NaN
   c[at] = sum;
 }

@@ -24,6 +24,7 @@ export const MATMUL_PARAMS = {
   transpose_b: "u32",
   beta: "u32",
   use_bias: "u32",
+  relu: "u32",
 } as const;
 
 /** Their names. */

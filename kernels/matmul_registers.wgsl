@@ -1,4 +1,4 @@
-// matmul, for software adapters: c[M, N] = op(a)[M, K] · op(b)[K, N] + bias[N] + beta · c
+// matmul, for software adapters: c[M, N] = op(a)[M, K] · op(b)[K, N] + bias[N] + beta · c, then ReLU where relu is 1
 //
 // a: rows of lda elements: [M, K], or [K, M] when TRANSPOSE_A
 // b: rows of ldb elements: [K, N], or [N, K] when TRANSPOSE_B
@@ -40,6 +40,7 @@ struct Params {
   transpose_b: u32,
   beta: u32,
   use_bias: u32,
+  relu: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -180,6 +181,7 @@ fn store_one(at: u32, n: u32, value: f32) {
   var total = value;
   if (params.use_bias == 1u) { total += bias[n]; }
   if (params.beta == 1u) { total += c[at / 4u][at % 4u]; }
+  if (params.relu == 1u) { total = select(total, 0.0, total < 0.0); } // NaN stays NaN
   c[at / 4u][at % 4u] = total;
 }
 
@@ -195,6 +197,7 @@ fn store_four(at: u32, n: u32, value: vec4f) {
   var total = value;
   if (params.use_bias == 1u) { total += vec4f(bias[n], bias[n + 1u], bias[n + 2u], bias[n + 3u]); }
   if (params.beta == 1u) { total += c[at / 4u]; }
+  if (params.relu == 1u) { total = select(total, vec4f(), total < vec4f()); }
   c[at / 4u] = total;
 }
 

@@ -1,4 +1,4 @@
-// matmul, for large products on real GPUs: c[M, N] = op(a)[M, K] · op(b)[K, N] + bias[N] + beta · c
+// matmul, for large products on real GPUs: c[M, N] = op(a)[M, K] · op(b)[K, N] + bias[N] + beta · c, then ReLU where relu is 1
 //
 // a: rows of lda elements: [M, K], or [K, M] when TRANSPOSE_A
 // b: rows of ldb elements: [K, N], or [N, K] when TRANSPOSE_B
@@ -38,6 +38,7 @@ struct Params {
   transpose_b: u32,
   beta: u32,
   use_bias: u32,
+  relu: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -164,6 +165,7 @@ fn store(at: u32, n: u32, value: f32) {
   var total = value;
   if (params.use_bias == 1u) { total += bias[n]; }
   if (params.beta == 1u) { total += c[at]; }
+  if (params.relu == 1u) { total = select(total, 0.0, total < 0.0); } // NaN stays NaN
   c[at] = total;
 }
 

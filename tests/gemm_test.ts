@@ -17,7 +17,7 @@ function twin(args: GemmArguments): Float64Array {
   const { M, N, K, transposeA = false, transposeB = false, bias } = args;
   const c = Float64Array.from(args.c);
   matmulKernel.cpu({ a: args.a, b: args.b, bias: bias ?? args.b, c }, {
-    ...{ M, N, K, batch: args.batch ?? 1, beta: args.beta ?? 0, use_bias: bias ? 1 : 0 },
+    ...{ M, N, K, batch: args.batch ?? 1, beta: args.beta ?? 0, use_bias: bias ? 1 : 0, relu: 0 },
     ...{ lda: args.lda ?? (transposeA ? M : K), ldb: args.ldb ?? (transposeB ? K : N), ldc: args.ldc ?? N },
     ...{ offset_a: args.offsetA ?? 0, offset_b: args.offsetB ?? 0, offset_c: args.offsetC ?? 0 },
     ...{ stride_a: args.strideA ?? 0, stride_b: args.strideB ?? 0, stride_c: args.strideC ?? 0 },

@@ -1,5 +1,4 @@
 // This module is browser compatible.
-import { activationBackwardKernel, ACTIVATIONS } from "../../kernels/activation.ts";
 import { conv2dKernel } from "../../kernels/conv2d.ts";
 import { conv2dBackwardInputKernel } from "../../kernels/conv2d_backward_input.ts";
 import { conv2dBackwardWeightKernel, convWeightSplits } from "../../kernels/conv2d_backward_weight.ts";
@@ -7,6 +6,7 @@ import type { ConvParams } from "../../kernels/conv2d_shape.ts";
 import { sumPartialsKernel } from "../../kernels/conv2d_sum_partials.ts";
 import { record } from "../record.ts";
 import { Tensor } from "../tensor.ts";
+import { behindRelu } from "./behind_relu.ts";
 import { columnSum } from "./column_sum.ts";
 import { featureMap, windowPositions } from "./feature_map.ts";
 
@@ -59,14 +59,6 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Te
     const dWeight = needed[1] ? weightGradient(x, dY!, { shape: weight.shape, params }) : undefined;
     return [dX, dWeight, needed[2] ? columnSum(dY!, out_channels) : undefined];
   });
-}
-
-/** The gradient of what went into the ReLU. */
-function behindRelu(y: Tensor, dY: Tensor): Tensor {
-  const d = new Tensor(y.backend, y.shape, { type: dY.type, label: "d_y" });
-  const buffers = { y: y.storage, d_y: dY.storage, d_x: d.storage };
-  y.backend.run(activationBackwardKernel, buffers, { count: y.length, activation: ACTIVATIONS.relu });
-  return d;
 }
 
 function convParams(x: Tensor, weight: Tensor, options: ConvOptions): ConvParams {

@@ -1,6 +1,7 @@
 // This module is browser compatible.
 import { record } from "../record.ts";
 import { Tensor } from "../tensor.ts";
+import { behindRelu } from "./behind_relu.ts";
 import { columnSum } from "./column_sum.ts";
 import { product } from "./product.ts";
 
@@ -12,14 +13,24 @@ export interface LinearLayer {
   readonly bias?: Tensor;
 }
 
+/** Options of {@linkcode linear}. */
+export interface LinearOptions {
+  /** Apply ReLU to the result. Default false. */
+  readonly relu?: boolean;
+}
+
 /**
- * Linear layer: `y = x · weightᵀ + bias`.
+ * Linear layer: `y = x · weightᵀ + bias`, then ReLU where asked for.
  *
  * @param x [..., I].
  * @returns [..., O].
  * @throws {RangeError} If the sizes do not fit.
  */
-export function linear(x: Tensor, { weight, bias }: LinearLayer): Tensor {
+export function linear(
+  x: Tensor,
+  { weight, bias }: LinearLayer,
+  { relu = false }: LinearOptions = {},
+): Tensor {
   const I = x.shape.at(-1)!;
   const [O, inner] = weight.shape;
   if (weight.shape.length !== 2 || inner !== I || (bias && bias.length !== O)) {
@@ -30,8 +41,9 @@ export function linear(x: Tensor, { weight, bias }: LinearLayer): Tensor {
   }
   const rows = x.length / I;
   const y = new Tensor(x.backend, [...x.shape.slice(0, -1), O], { type: x.type, label: "linear" });
-  product({ a: x, b: weight, c: y, M: rows, N: O, K: I, transposeB: true, bias });
-  return record(y, bias ? [x, weight, bias] : [x, weight], ([dY], needed) => {
+  product({ a: x, b: weight, c: y, M: rows, N: O, K: I, transposeB: true, bias, relu });
+  return record(y, bias ? [x, weight, bias] : [x, weight], ([dOutput], needed) => {
+    const dY = relu ? behindRelu(y, dOutput!) : dOutput;
     let dX: Tensor | undefined;
     let dWeight: Tensor | undefined;
     if (needed[0]) {

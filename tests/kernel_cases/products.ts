@@ -38,6 +38,7 @@ interface ProductOptions {
   readonly aligned: boolean;
   readonly beta?: number;
   readonly bias?: number;
+  readonly relu?: number;
 }
 
 /**
@@ -47,7 +48,7 @@ interface ProductOptions {
 function product(
   n: Numbers,
   [transposeA, transposeB]: readonly [number, number],
-  { sizes: [M, N, K], aligned, beta = 1, bias = 1 }: ProductOptions,
+  { sizes: [M, N, K], aligned, beta = 1, bias = 1, relu = 0 }: ProductOptions,
 ) {
   const batch = 2;
   const [odd, offset] = aligned ? [4, 8] : [5, 3];
@@ -71,7 +72,7 @@ function product(
       ...{ M, N, K, batch, lda, ldb, ldc },
       ...{ offset_a: offset, offset_b: offset, offset_c: offset },
       ...{ stride_a: strides[0], stride_b: strides[1], stride_c: strides[2] },
-      ...{ transpose_a: transposeA, transpose_b: transposeB, beta, use_bias: bias },
+      ...{ transpose_a: transposeA, transpose_b: transposeB, beta, use_bias: bias, relu },
     },
   };
 }
@@ -108,5 +109,16 @@ export function* productCases(): Generator<KernelCase> {
     const options = { sizes: [37, 148, 22], aligned: true, beta: 0, bias: 0 } as const;
     const what = "c and bias that nobody asked for";
     yield kernelCase(matmulKernel, what, (n) => product(n, [0, 0], options), { program });
+  }
+  for (const aligned of [true, false]) {
+    const sizes = aligned ? [37, 148, 22] as const : [37, 149, 23] as const;
+    const options = { sizes, aligned, relu: 1 };
+    const pattern = aligned
+      ? /^matmul_(registers:16x16:nn:7|workgroup:128x128:nn:1)$/
+      : /^matmul_registers:8x8:nn:0$/;
+    for (const program of [matmulKernel, ...variantsOf(matmulKernel, pattern)]) {
+      const what = `ReLU, ${aligned ? "aligned" : "not aligned"}`;
+      yield kernelCase(matmulKernel, what, (n) => product(n, [0, 0], options), { program });
+    }
   }
 }
