@@ -154,6 +154,18 @@ describe("evaluation report", () => {
     assert.equal(of([]).mutualBleu, undefined);
     assert.equal(of(["A cat"]).mutualBleu!.length, 4);
   });
+  it("has bars that end where the table does", async () => {
+    const all = ["a red dog runs", "two cats sleep here", "an old bus waits", "some men ski down"];
+    const captions = new Map(all.map((caption, i) => [i, [caption]]));
+    const right = all.map((caption, image_id) => ({
+      image_id,
+      caption: image_id === 3 ? "men ski" : caption,
+    }));
+    const page = await evaluationCard(evaluateResults(captions, right), { perRow: 0 }); // its CIDEr is above 2
+    const bars = [...page.matchAll(/left:([\d.]+)%?;width:([\d.]+)%/g)];
+    assert.equal(bars.length, 14);
+    for (const [, left, width] of bars) assert.ok(Number(left) + Number(width) <= 100.1, `${left} ${width}`);
+  });
   it("has a chart of bounded width, whatever the longest caption", async () => {
     const long = [{ ...results[0], caption: "dog ".repeat(150_000) }, results[1]];
     const page = await evaluationCard(evaluateResults(references, long, { samples: 2 }), { perRow: 0 });

@@ -7,7 +7,7 @@ import type { GroupScores } from "./groups.ts";
 import { table } from "./html.ts";
 import { SCORE_NAMES, type ScoreName } from "./score.ts";
 
-/** Largest value of the bars. BLEU and ROUGE reach 1; CIDEr of good models today lies below 2. */
+/** Largest value of the bars. BLEU and ROUGE reach 1; CIDEr of photographs lies below 2, of drawn worlds above. */
 const SCALE: Readonly<Record<ScoreName, number>> = {
   Bleu_1: 1,
   Bleu_2: 1,
@@ -18,12 +18,16 @@ const SCALE: Readonly<Record<ScoreName, number>> = {
   CIDEr_plain: 2,
 };
 
+/** Largest CIDEr there is. */
+const LARGEST = 10;
+
 /** Every score with its interval as figures and as a bar, then the signatures. */
 export function scoreTable(evaluation: Evaluation, foreign: ForeignScores): string {
   const { scores, intervals } = evaluation;
   const rows = SCORE_NAMES.map((name) => {
     const { low, high } = intervals[name];
-    const at = (value: number) => Math.min(100, 100 * value / SCALE[name]).toFixed(1);
+    const scale = high > SCALE[name] ? LARGEST : SCALE[name];
+    const at = (value: number) => (100 * value / scale).toFixed(1);
     const bar = `<span class="bar"><i style="left:0;width:${at(scores[name])}%;opacity:.5"></i>` +
       `<i style="left:${at(low)}%;width:${at(high - low)}%"></i></span>`;
     return [name, scores[name].toFixed(4), `${low.toFixed(4)} to ${high.toFixed(4)}`, bar];

@@ -34,9 +34,9 @@ table { border-collapse: collapse; } td, th { padding: .2rem .8rem .2rem 0; text
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 .bar { display: block; width: 14rem; height: .9rem; background: var(--soft); position: relative; }
 .bar i { position: absolute; top: 0; bottom: 0; background: #3b82f6; }
-.row { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1rem; }
+.row { display: grid; grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)); gap: 1rem; }
 figure { margin: 0; padding: .7rem; border: 1px solid var(--line); border-radius: .4rem; }
-figure img { width: 100%; height: 11rem; object-fit: contain; background: var(--soft); }
+figure img { width: 100%; height: 8rem; object-fit: contain; background: var(--soft); }
 figure b { display: block; margin: .3rem 0; } figure ul { margin: .3rem 0; padding-left: 1.1rem; font-size: .85rem; opacity: .8; }
 .scores, .id { font-size: .8rem; opacity: .7; } mark { background: #f59e0b66; color: inherit; }
 code { font-size: .8rem; overflow-wrap: anywhere; } svg text { font-size: 10px; fill: currentColor; }
