@@ -76,6 +76,12 @@ await runScript(async () => {
       if (candidates.length < count) {
         console.error(`${image}: the search found ${candidates.length} captions, ${count} were asked for`);
       }
+      const unsaid = options.force.filter((word) => !best.words.some((said) => said.word === word));
+      if (unsaid.length > 0) {
+        console.error(
+          `${image}: found no caption that says ${unsaid.join(", ")}, raise --max-length or --beam`,
+        );
+      }
       if (options.json) {
         const found = candidates.map(captionJson);
         console.log(JSON.stringify({ image, ...found[0], candidates: found }));

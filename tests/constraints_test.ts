@@ -87,6 +87,16 @@ for (const backend of backends) {
         }
       });
 
+      it("make them say forced words that may not be the last, where nothing can end", async () => {
+        const cannotEnd = [PAD, START, UNK, END];
+        for (const [a, b] of [[9, 10], [5, 6], [14, 20], [7, 17]]) {
+          const rules = { forced: [a, b], badEndings: [a, b], banned: cannotEnd, maxLength: 4 };
+          for (const { ids } of (await search({ beam: 3, ...rules })).flat()) {
+            assert.ok(ids.includes(a) && ids.includes(b) && ![a, b].includes(ids.at(-1)!), `${ids}`);
+          }
+        }
+      });
+
       it("leave the best of what they allow", async () => {
         // So many beams see every caption of up to three of these ids.
         const banned = Array.from({ length: WORDS }, (_, id) => id).filter((id) =>
@@ -153,6 +163,10 @@ for (const backend of backends) {
           search({ forced: [5, 6], maxLength: 2 }),
           /2 forced words and an end do not fit into 2/,
         );
+        await assert.rejects(
+          search({ forced: [5], badEndings: [5], maxLength: 2 }),
+          /1 forced words, another behind them \(no caption ends with one of them\) and an end do not fit into 2/,
+        );
         await assert.rejects(search({ noRepeatNgram: 1.5 }), /noRepeatNgram is 1.5/);
         assert.deepEqual([Tensor.live, backend.memory().storages], before);
       });
@@ -194,6 +208,9 @@ describe("rules on words", () => {
   it("name the word that the model does not know", () => {
     assert.throws(() => wordRules(vocabulary, { force: ["Bus"] }), /Cannot force "Bus": .* it knows "bus"/);
     assert.throws(() => wordRules(vocabulary, { ban: ["<end>"] }), /Cannot ban "<end>"/);
+    const all = ["a", "red", "bus", "of", "of"];
+    assert.throws(() => wordRules(vocabulary, { ban: all }), /Cannot ban all 4 words: at least one must/);
+    assert.equal(wordRules(vocabulary, { ban: all.slice(1) }).banned.length, 7);
     assert.throws(
       () => wordRules(vocabulary, { ban: ["red"], force: ["red"] }),
       /Cannot ban and force "red"/,

@@ -38,6 +38,8 @@ export interface ChoiceOptions {
   readonly constraints: SearchConstraints;
   /** Beams of a cell. */
   readonly width: number;
+  /** Whether there is room for no word behind this one. */
+  readonly last: boolean;
   /** What may follow the path that was read on a row; forced words where they are not banned. */
   readonly continuations: (row: number) => { readonly best: Continuations; readonly forced: Continuations };
   /** The row of a path of a cell. */
@@ -98,10 +100,10 @@ export function chooseWords(image: ImageSearch, options: ChoiceOptions): ImageSe
 function* continuationsOf(
   path: Path,
   row: number,
-  { constraints, continuations }: ChoiceOptions,
+  { constraints, continuations, last }: ChoiceOptions,
 ): Generator<{ path: Path; forced: boolean }> {
   const missing = unsaid(path, constraints.forced ?? []);
-  const blocked = blockedWords(path.ids, constraints, missing.length === 0);
+  const blocked = blockedWords(path.ids, constraints, { complete: missing.length === 0, last });
   const { best, forced } = continuations(row);
   const score = path.scores.at(-1) ?? 0;
   for (const list of [best, forced]) {

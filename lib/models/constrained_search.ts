@@ -52,7 +52,9 @@ export async function constrainedSearch(
     ((b * G + g) * banks + bank) * width + rank;
   try {
     for (let t = 0; t < maxLength; t++) {
-      const blocked = livePaths(images).map(({ ids }) => blockedWords(ids, constraints, true).size + 1 // the end, while forced words are missing
+      const last = t + 1 === maxLength;
+      const blocked = livePaths(images).map(({ ids }) =>
+        blockedWords(ids, constraints, { complete: true, last }).size + 1 // the end, while forced words are missing
       );
       // As many as can be blocked, forced, or dear because earlier groups say them; then enough remain.
       const k = Math.min(V, width + Math.max(0, ...blocked) + forced.length + beam - width);
@@ -61,6 +63,7 @@ export async function constrainedSearch(
         chooseWords(image, {
           constraints,
           width,
+          last,
           continuations: found,
           row: (g, bank, rank) => rowOf(b, g, bank, rank),
         })
@@ -70,7 +73,7 @@ export async function constrainedSearch(
         livePaths([image]).length + image.finished.flat().length > 0 ? image : images[b]
       );
       const going = next.some((image) => livePaths([image]).length > 0);
-      if (!going || t + 1 === maxLength) break;
+      if (!going || last) break;
       const tokens = new Uint32Array(rows.count).fill(END);
       const parents = Uint32Array.from({ length: rows.count }, (_, row) => row);
       next.forEach((image, b) =>
@@ -195,7 +198,7 @@ async function readRows(found: Found | undefined) {
   }
 }
 
-/** What is left of an image's search: what has ended or, where nothing has, what said most of the forced words. */
+/** What is left of an image's search: what has ended or, where nothing has, what says most of the forced words. */
 function captionsOf(
   image: ImageSearch,
   { forced = [], badEndings = [] }: SearchConstraints,
@@ -203,20 +206,26 @@ function captionsOf(
 ): Caption[] {
   const ended = image.finished.flat();
   const finished = ended.length > 0;
-  const live = livePaths([image]);
-  const fewest = Math.min(...live.map((path) => unsaid(path, forced).length));
-  const left = finished ? ended : live.filter((path) => unsaid(path, forced).length === fewest);
-  const captions = left
-    .map((path) => ({ path, caption: toCaption(path, history, { ...history, finished }) }))
-    .sort((x, y) => y.caption.final - x.caption.final);
-  const different = new Map(captions.map(({ path, caption }) => [path.ids.join(), { path, caption }]));
-  if (finished) return [...different.values()].map(({ caption }) => caption);
+  const captionOf = (path: Path) => toCaption(path, history, { ...history, finished });
+  const ranked = (finished ? ended : livePaths([image]))
+    .map((path) => ({ path, final: captionOf(path).final }))
+    .sort((x, y) => y.final - x.final).map(({ path }) => path);
+  if (finished) return different(ranked).map(captionOf);
   // Cut behind the last word that may be one, in the order of the whole: a shorter caption is likelier only because it is.
-  const cut = new Map([...different.values()].flatMap(({ path: { ids, scores, rows } }) => {
+  const cut = ranked.map(({ ids, scores, rows }) => {
     const length = ids.findLastIndex((id) => !badEndings.includes(id)) + 1;
-    if (length === 0) return [];
-    const path = { ids: ids.slice(0, length), scores: scores.slice(0, length), rows: rows.slice(0, length) };
-    return [[path.ids.join(), toCaption(path, history, { ...history, finished })]];
-  }));
-  return cut.size > 0 ? [...cut.values()] : captions.map(({ caption }) => caption);
+    return { ids: ids.slice(0, length), scores: scores.slice(0, length), rows: rows.slice(0, length) };
+  }).filter(({ ids }) => ids.length > 0);
+  const left = cut.length > 0 ? cut : ranked;
+  const fewest = Math.min(...left.map((path) => unsaid(path, forced).length));
+  return different(left.filter((path) => unsaid(path, forced).length === fewest)).map(captionOf);
+}
+
+/** Each caption once, where it comes first. */
+function different(paths: readonly Path[]): Path[] {
+  const seen = new Set<string>();
+  return paths.filter(({ ids }) => {
+    const before = seen.size;
+    return seen.add(ids.join()).size > before;
+  });
 }

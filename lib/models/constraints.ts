@@ -33,7 +33,7 @@ export function checkConstraints(
   constraints: SearchConstraints,
   search: { readonly beam: number; readonly maxLength: number; readonly banned: readonly number[] },
 ): void {
-  const { noRepeatNgram = 0, forced = [], groups = 1, diversity } = constraints;
+  const { noRepeatNgram = 0, forced = [], badEndings = [], groups = 1, diversity } = constraints;
   const fail = (what: string) => {
     throw new RangeError(`Cannot search: ${what}`);
   };
@@ -49,22 +49,26 @@ export function checkConstraints(
   if (diversity !== undefined && groups === 1) fail("diversity is given without groups, which it sets apart");
   const both = forced.filter((id) => search.banned.includes(id) || id === END);
   if (both.length > 0) fail(`the words ${both.join(", ")} are forced and banned, or no words`);
-  if (forced.length >= search.maxLength) {
-    fail(`${forced.length} forced words and an end do not fit into ${search.maxLength} words`);
+  const words = new Set(forced);
+  const more = words.size > 0 && forced.every((id) => badEndings.includes(id));
+  if (words.size + Number(more) >= search.maxLength) {
+    const another = more ? ", another behind them (no caption ends with one of them)" : "";
+    fail(`${words.size} forced words${another} and an end do not fit into ${search.maxLength} words`);
   }
 }
 
 /**
  * Words that may not follow a caption so far.
  *
- * @param complete Whether all forced words are said.
+ * @param place Whether all forced words are said, and whether there is room for one word only: what may not end a
+ * caption may not be that.
  */
 export function blockedWords(
   ids: readonly number[],
   { noRepeatNgram = 0, badEndings = [] }: SearchConstraints,
-  complete: boolean,
+  { complete, last: isLast }: { readonly complete: boolean; readonly last: boolean },
 ): Set<number> {
-  const blocked = new Set<number>();
+  const blocked = new Set<number>(isLast ? badEndings : []);
   if (!complete || badEndings.includes(ids.at(-1)!)) blocked.add(END);
   const before = noRepeatNgram - 1;
   if (noRepeatNgram === 0 || ids.length < before) return blocked;

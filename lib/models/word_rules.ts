@@ -37,7 +37,7 @@ export interface WordRules {
 /**
  * The ids of words in rules.
  *
- * @throws {RangeError} If a word is not in the vocabulary, or both banned and forced.
+ * @throws {RangeError} If a word is not in the vocabulary, or both banned and forced, or no word is left.
  */
 export function wordRules(
   vocabulary: Vocabulary,
@@ -52,6 +52,9 @@ export function wordRules(
     });
   const both = ban.filter((word) => force.includes(word));
   if (both.length > 0) throw new RangeError(`Cannot ban and force "${both.join(", ")}": give the word once`);
+  if (new Set(ban).size >= vocabulary.size - UNK - 1) {
+    throw new RangeError(`Cannot ban all ${new Set(ban).size} words: at least one must be left to say`);
+  }
   return {
     banned: [PAD, START, UNK, ...idsOf(ban, "ban")],
     forced: idsOf(force, "force"),
