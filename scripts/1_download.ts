@@ -110,10 +110,10 @@ async function main(): Promise<number> {
     if (mirror === undefined || !checksum) await plan.ensureRoom(mirror === undefined ? all : captions, data);
   }
 
-  // 3. The captions: they say which photos there are.
+  // 3. The captions: one zip, unpacked into annotations. They say which photos there are.
   const captionBytes = await download.downloadCaptions(job);
 
-  // 4. Which photos: chosen by seed, without those that are there.
+  // 4. Which photos: some of all, drawn by seed, so that the same command means the same photos; less those on disk.
   const listed = await listPhotos(dataset, { annotations: download.annotationsFolder(job), splits });
   const wanted = choosePhotos(listed, count, seed);
   const missing = missingPhotos(wanted, download.photosFolder(job));
@@ -125,11 +125,11 @@ async function main(): Promise<number> {
     await plan.ensureRoom(cost, data);
   }
 
-  // 5. The photos.
+  // 5. The photos, a few at a time, into img: each gets its name when it is whole.
   const { fetched, failed, receivedBytes, gaveUp } = await download.downloadPhotos(job, folders);
   pool.close();
 
-  // 6. What came of it.
+  // 6. What came of it. What failed is named with the reason, and tried again by the next run.
   const report: DownloadReport = {
     dataset,
     splits,

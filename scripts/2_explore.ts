@@ -1,8 +1,12 @@
 /**
  * Step 2: look at the captions before using them.
  *
- * Which caption files there are, what their JSON holds, how many captions each picture has, the longest and the
- * shortest one, and the most frequent words.
+ * COCO's JSON has two lists that matter. `images` has a line for each picture: its id and its file name. `annotations`
+ * has a line for each caption: its text, and the id of the picture that it tells of. Five people wrote one for each
+ * picture, sometimes six or seven: a dictionary by picture id must keep them all.
+ *
+ * Printed are the files, their keys, the first entry of both lists, how many captions each picture has, the longest
+ * and the shortest caption, and the most frequent words.
  *
  *     deno task explore
  *     deno run --allow-read scripts/2_explore.ts --annotations my/captions.csv

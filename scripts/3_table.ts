@@ -4,6 +4,9 @@
  * A dataframe of id, file name and captions of every photo on disk: all captions of each, and photos that were
  * there before as well as those downloaded last.
  *
+ * CSV has a row for each caption and opens anywhere; `train --annotations data/captions.csv` reads it too. Parquet has a
+ * row for each photo with its list of captions: in Python, `pandas.read_parquet("data/captions.parquet")`.
+ *
  *     deno task table --save
  *     deno run --allow-read --allow-write=data scripts/3_table.ts --all
  *

@@ -1,9 +1,11 @@
 /**
  * Step 5: make the data ready for training.
  *
- * Splits captions into words, chooses the vocabulary, deals photos into train, val and test, and decodes and
- * resizes every photo once into packed pixels, so that training never decodes. Training does the same by itself
- * where it is missing; here one sees what comes out. With --features a frozen encoder runs over the photos too, once.
+ * A network reads numbers. Captions are split into words, and each word of the vocabulary gets a number; words that
+ * occur less often than --min-count cannot be learned and share one, "unknown". Photos are dealt into train (to learn
+ * from), val (to see how it goes) and test (to judge at the end), and every one is decoded and resized once into packed
+ * pixels, so that training never decodes. Training does the same by itself where it is missing; here one sees what
+ * comes out. With --features a frozen encoder runs over the photos too, once.
  *
  *     deno task prepare --size 64 --min-count 6
  *     deno task prepare --features --encoder mobilenet_v2 --weights mobilenet_v2-7ebf99e0 --size 224

@@ -79,7 +79,7 @@ await runScript(async () => {
     .filter((name) => name.toLowerCase().includes(filter.toLowerCase()));
   if (names.length === 0) {
     throw new UsageError(
-      `Cannot find "${filter}": parts of the bench are called matmul, conv, step, caption …`,
+      `Cannot find "${filter}": parts of the bench are called matmul, conv, step, caption, loader …`,
     );
   }
   const most = Math.max(...choice.threads);

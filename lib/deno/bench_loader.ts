@@ -13,9 +13,9 @@ import { openShards, type PictureFile, prepareShards, type Shards } from "./shar
 
 /** Names of what is measured here. */
 export const LOADER_NAMES = [
-  "decode and resize 640x480",
-  "batches from shards in memory",
-  "batches from shards on disk",
+  "loader: decode and resize 640x480",
+  "loader: batches from shards in memory",
+  "loader: batches from shards on disk",
 ] as const;
 
 const [DECODE, MEMORY, DISK] = LOADER_NAMES;
@@ -50,7 +50,7 @@ export async function benchLoader(threads: readonly number[]): Promise<Report> {
       if (problem) failures.push(`${name}: ${problem}`);
       else add(name, batchRate(shards));
     }
-    const lines = results.map(({ name, value, unit }) => `${name.padEnd(40)} ${value} ${unit}`);
+    const lines = results.map(({ name, value, unit }) => `${name.padEnd(46)} ${value} ${unit}`);
     return { lines: [...lines, ...failures.map((text) => `FAILED ${text}`)], results, failures };
   } finally {
     await Deno.remove(dir, { recursive: true });
