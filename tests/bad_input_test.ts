@@ -115,7 +115,7 @@ describe("bad input", () => {
     for (const [i, [path, error]] of pictures.entries()) {
       if (error) assert.match(answers[i].error, error, path);
       else assert.ok(answers[i].words.length > 0 && answers[i].candidates.length === 1, stdout);
-      assert.deepEqual(Object.keys(answers[i]).length, error ? 2 : 5, "an answer is a caption or an error");
+      assert.equal("error" in answers[i], !("caption" in answers[i]), "an answer is a caption or an error");
     }
     assert.match(stderr, /^captioning with [^\n]+\n$/, "errors are in the JSON");
   });
@@ -262,24 +262,39 @@ describe("bad input", () => {
     assert.notEqual(other.score, still.score);
   });
 
+  const captionJson = ["caption", "--json", "--device", "cpu", "--model"] as const;
+  interface Written {
+    caption: string;
+    logProbability: number;
+    words: { word: string; probability: number }[];
+  }
+
   it("caption gives as many candidates as asked for, though the beam is narrower", async () => {
-    const { stdout } = await task(
-      "caption",
-      "--json",
-      "--model",
-      model,
-      "--beam",
-      "1",
-      "--candidates",
-      "3",
-      good,
-    );
-    const { candidates } = JSON.parse(stdout);
+    const { stdout } = await task(...captionJson, model, "--beam", "1", "--candidates", "3", good);
+    const { image: _, candidates, ...best } = JSON.parse(stdout) as Written & {
+      image: string;
+      candidates: Written[];
+    };
     assert.ok(candidates.length > 1, stdout);
-    assert.equal(
-      new Set(candidates.map(({ caption }: { caption: string }) => caption)).size,
-      candidates.length,
+    assert.equal(new Set(candidates.map(({ caption }) => caption)).size, candidates.length);
+    assert.deepEqual(candidates[0], best);
+    for (const { caption, logProbability, words } of candidates) {
+      assert.equal(words.map(({ word }) => word).join(" "), caption);
+      const logs = words.map(({ probability }) => Math.log(probability));
+      const sum = logs.reduce((total, log) => total + log, 0);
+      assert.ok(logProbability <= sum + 1e-4, `with its end ${logProbability}, without ${sum}`);
+    }
+  });
+
+  it("caption says so where the search finds fewer candidates than asked for", async () => {
+    const { code, stdout, stderr } = await task(
+      ...captionJson,
+      ...[model, "--candidates", "100", "--max-length", "1", good],
     );
+    assert.equal(code, 0);
+    const { candidates } = JSON.parse(stdout) as { candidates: Written[] };
+    assert.ok(candidates.length < 100);
+    assert.match(stderr, new RegExp(`found ${candidates.length} captions, 100 were asked for`));
   });
 
   it(

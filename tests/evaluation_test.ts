@@ -221,6 +221,7 @@ echo '[{"image_id":1,"scores":{"All":{"f":0.5}}},{"image_id":0,"scores":{"All":{
   lazy: `for argument in "$@"; do
   case "$last" in -out) echo '[{"image_id":1,"scores":{"All":{"f":0.5}}}]' > "$argument" ;; esac; last=$argument
 done`,
+  lacking: "echo 'java.lang.NoClassDefFoundError: edu/stanford/nlp/Some' >&2; exit 1",
   dying: `read -r line; echo "Error: no heap" >&2; exit 3`,
 };
 
@@ -249,6 +250,12 @@ describe("METEOR and SPICE by their own programs", { ignore: Deno.build.os === "
       await assert.rejects(
         meteor(evaluation, options),
         /program.jar: java ended with code 3, it said\n {2}Error: no heap/,
+      );
+    });
+    await withStandIn("lacking", async (options) => {
+      await assert.rejects(
+        spice(evaluation, options),
+        /edu\/stanford.*\nthis program needs Stanford CoreNLP/,
       );
     });
   });

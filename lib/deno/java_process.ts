@@ -11,6 +11,15 @@ export interface JavaOptions {
 
 const LAST_WORDS = 5; // lines of its complaints that an error shows
 
+/** What mends a death that says less than it should. */
+const HINTS: readonly [sign: RegExp, advice: string][] = [
+  [/scriptEngine" is null/, "this program needs Java 8 to 14"], // the JavaScript engine left Java with version 15
+  [
+    /NoClassDefFoundError: edu\/stanford/,
+    "this program needs Stanford CoreNLP 3.6.0 and its models in lib/ beside it",
+  ],
+];
+
 /** A running jar. */
 export class JavaProcess implements AsyncDisposable {
   readonly #jar: string;
@@ -104,9 +113,7 @@ export class JavaProcess implements AsyncDisposable {
     const telling = lines.filter((line) => /error|exception/i.test(line)); // not the chatter, not the stack
     const said = (telling.length > 0 ? telling : lines).slice(-LAST_WORDS).join("\n  ");
     const how = signal ? `was ended by ${signal}` : `ended with code ${code}`;
-    const hint = /scriptEngine" is null/.test(said) // the JavaScript engine left Java with version 15
-      ? "\nthis program needs Java 8 to 14"
-      : "";
+    const hint = HINTS.filter(([sign]) => sign.test(said)).map(([, advice]) => `\n${advice}`).join("");
     return new Error(`Cannot go on with ${this.#jar}: java ${how}, it said\n  ${said || "(nothing)"}${hint}`);
   }
 }
