@@ -10,9 +10,8 @@
  *
  * Whatever stops it (Ctrl-C, a cut line, a power failure): the same command again goes on where it was.
  *
- * --allow-net names no host because --mirror may be any and some hosts redirect to others; --allow-read and
- * --allow-write name no folder because --data may be any. The task adds --allow-sys=statfs, to know how much room the
- * disk has, and --allow-env=IMAGESCRIPT_WASM_SIMD, for --decode on CMYK photos.
+ * --allow-net names no host and the others no folder because --mirror and --data may be any. The task adds
+ * --allow-sys=statfs, to know the disk's room, and --allow-env=IMAGESCRIPT_WASM_SIMD, for --decode on CMYK photos.
  */
 import { DATASETS } from "../lib/data/coco_sources.ts";
 import { WEIGHT_NAMES } from "../lib/data/weight_sources.ts";

@@ -1,7 +1,7 @@
 // This module runs in Deno only.
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { DownloadError, retryAfter } from "../lib/deno/download_error.ts";
+import { DownloadError, networkError, retryAfter } from "../lib/deno/download_error.ts";
 import { downloadBytes, downloadFile, type DownloadFileOptions } from "../lib/deno/download_file.ts";
 import { PictureError } from "../lib/image/picture_error.ts";
 import { fetchPhotos, type Photo } from "../lib/deno/download_photos.ts";
@@ -271,7 +271,19 @@ describe("downloadFile()", () => {
     await gone[Symbol.asyncDispose]();
     await assert.rejects(
       downloadBytes(`${url}/a.jpg`, { ...QUICK, attempts: 2 }),
-      /the server cannot be reached.*2 times/,
+      /^DownloadError: the server cannot be reached \([^:]*: Connection refused.*\), 2 times$/,
+    );
+  });
+
+  it("does not try again where the server is not who it should be", async () => {
+    await using host = new CocoHost({}); // speaks no TLS
+    const untrusted = new TypeError("fetch failed", {
+      cause: new Error("client error (Connect): invalid peer certificate: UnknownIssuer"),
+    });
+    assert.equal(networkError(untrusted).retry, false);
+    await assert.rejects(
+      downloadBytes(`${host.url.replace("http:", "https:")}/a.jpg`, { ...QUICK, attempts: 1 }),
+      /the server cannot be reached \(received corrupt message/,
     );
   });
 });

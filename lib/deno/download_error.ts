@@ -82,7 +82,7 @@ export function retryAfter(header: string | null, now: number): number | undefin
 /** What `fetch` or a body's stream threw, as a {@linkcode DownloadError}. */
 export function networkError(error: unknown): DownloadError {
   if (error instanceof DownloadError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = reasonOf(error);
   if (error instanceof Deno.errors.NotCapable) {
     return new DownloadError(`${message.split(",")[0]}, run with --allow-net`, { cause: error });
   }
@@ -92,6 +92,14 @@ export function networkError(error: unknown): DownloadError {
   // Deno says it in many words: "error reading a body from connection", "client error (Connect): tcp connect error …"
   const reason = /reading a body|before message completed|unexpected EOF|reset/.test(message)
     ? "the connection was cut"
-    : `the server cannot be reached (${message.replace(/^.*?: (?=client error)/, "")})`;
+    : `the server cannot be reached (${message.replace(/^.*?client error \([^)]*\): /, "")})`;
   return new DownloadError(reason, { retry: true, cause: error });
+}
+
+/** What went wrong: fetch itself says "fetch failed" alone, and why in its cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message === "fetch failed" && error.cause instanceof Error
+    ? error.cause.message
+    : error.message;
 }

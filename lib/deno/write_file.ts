@@ -98,6 +98,7 @@ export function whyUnwritable(error: unknown): string {
     return `${error.message.split(",")[0]}, run with --allow-write`;
   }
   if (/os error 28|No space left/.test(error.message)) return `the disk is full (${error.message})`;
+  if (/os error 30\b|Read-only/.test(error.message)) return "the disk is read-only, choose another folder";
   if (/os error 27\b/.test(error.message)) return `larger files are not allowed here (${error.message})`;
   return error.message;
 }
