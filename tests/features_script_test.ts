@@ -23,7 +23,7 @@ describe("prepare --features", () => {
       "--data",
       `${folder}/${name}`,
     ],
-    ...["--min-count", "1", "--features", "--device", "cpu", "--batch", "1", "--size", "384", ...more],
+    ...["--min-count", "1", "--features", "--device", "cpu", "--batch", "1", "--size", "512", ...more],
   ];
   /** The one folder of features in a data folder. */
   const cacheOf = (name: string) => {
@@ -57,7 +57,7 @@ describe("prepare --features", () => {
   it("goes on after SIGKILL and makes what an uninterrupted run makes, byte for byte", async () => {
     const whole = await task("prepare", ...args("whole"));
     assert.equal(whole.code, 0, whole.stderr);
-    assert.match(whole.stdout, /features: 2304 × 256 f16 of 12 photos made now, 0 before/);
+    assert.match(whole.stdout, /features: 4096 × 256 f16 of 12 photos made now, 0 before/);
     await killAt("killed", 1);
     const before = linesOf("killed") - 1;
     assert.ok(before > 0 && before < 12, `${before}`);

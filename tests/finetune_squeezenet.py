@@ -3,8 +3,10 @@
     python3 finetune_squeezenet.py REFERENCE_DIR WEIGHTS.safetensors OUT.safetensors STEPS
 
 Writes `pixels.K` (bytes [B, h, w, 3]) and `captions.K` of K batches, which the steps take in turn, the decoder's first
-weights under their names, and `losses` [STEPS, 3] (loss, cross entropy, gradient norm). The fire modules are trained.
+weights under their names, and `losses.NAME` [STEPS, 3] (loss, cross entropy, gradient norm) of the same run in
+`float64`, in `float32`, and in float32 from weights `moved` by one unit of rounding. The fire modules are trained.
 """
+import copy
 import sys
 
 import torch
@@ -65,11 +67,16 @@ def main(reference, weights, out, steps):
             captions[row, 1:length + 1] = torch.randint(4, WORDS, (length,))
         batches.append((pixels, captions))
         arrays[f"pixels.{k}"], arrays[f"captions.{k}"] = pixels, captions
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimiser = torch.optim.Adam(trained, lr=1e-5)
-    reports = [captioner.train_step(model.train(), optimiser, *batches[step % BATCHES]) for step in range(int(steps))]
-    rows = [[report[key] for key in ("loss", "cross_entropy", "grad_norm")] for report in reports]
-    arrays["losses"] = torch.tensor(rows)
+    moved = copy.deepcopy(model)
+    with torch.no_grad():
+        for weight in moved.parameters():
+            weight.copy_(torch.nextafter(weight, weight + torch.randn_like(weight)))
+    for name, run in {"float64": copy.deepcopy(model).double(), "moved": moved, "float32": model}.items():
+        trained = [parameter for parameter in run.parameters() if parameter.requires_grad]
+        optimiser = torch.optim.Adam(trained, lr=1e-5)
+        reports = [captioner.train_step(run.train(), optimiser, *batches[step % BATCHES]) for step in range(int(steps))]
+        rows = [[report[key] for key in ("loss", "cross_entropy", "grad_norm")] for report in reports]
+        arrays[f"losses.{name}"] = torch.tensor(rows, dtype=torch.float32)  # rounded: 1e-7
     safetensors_io.save(out, {key: value.numpy() for key, value in arrays.items()})
 
 

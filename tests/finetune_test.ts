@@ -15,8 +15,11 @@ import { FIXTURES, lacksFixture } from "./fixtures.ts";
 import { lacksTorch, python } from "./python.ts";
 
 const STEPS = 30;
-/** Largest difference of a loss. Measured: 2e-5. */
-const TOLERANCE = 1e-4;
+/**
+ * Largest difference of a loss, beside ten times what PyTorch's float32 is off from weights moved by a unit of rounding.
+ * Measured: ours 1.6e-4, from moved weights 4.7e-5.
+ */
+const MOST = 1e-3;
 
 function batchOf({ tensors }: SafetensorsFile, k: number): HostBatch {
   const { data: captions, shape: [rows, columns] } = tensors.get(`captions.${k}`)!;
@@ -62,13 +65,20 @@ describe("fine-tuning", { ignore: lacksTorch || lacksFixture("data/weights") }, 
     });
     for (let step = 0; step < STEPS; step++) trainer.step(batchOf(golden, step % 3));
     const readings = await trainer.readings();
-    const wanted = golden.tensors.get("losses")!.data as Float32Array;
-    const worst = Math.max(...readings.flatMap(({ loss, crossEntropy }, i) => [
-      Math.abs(loss - wanted[3 * i]),
-      Math.abs(crossEntropy - wanted[3 * i + 1]),
-    ]));
     assert.equal(readings.length, STEPS);
-    assert.ok(worst < TOLERANCE, `a loss differs by ${worst}`);
+    const losses = (name: string) => {
+      const { data } = golden.tensors.get(`losses.${name}`)!;
+      return Array.from({ length: STEPS }, (_, i) => [Number(data[3 * i]), Number(data[3 * i + 1])]);
+    };
+    const exact = losses("float64").flat();
+    const drift = (numbers: readonly (readonly number[])[]) =>
+      Math.max(...numbers.flat().map((value, i) => Math.abs(value - exact[i])));
+    const ours = drift(readings.map(({ loss, crossEntropy }) => [loss, crossEntropy]));
+    const theirs = Math.max(drift(losses("float32")), drift(losses("moved")));
+    assert.ok(
+      ours < Math.min(MOST, 10 * theirs),
+      `a loss is ${ours} off float64, PyTorch's float32 runs are off by ${theirs}`,
+    );
 
     const moved = async (name: string) => {
       const parameter = model.parameters.all.find((each) => each.name === name)!;

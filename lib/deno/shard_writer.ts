@@ -7,7 +7,7 @@ import { entryLine, headerLine, INDEX_FILE, type ShardIndex } from "./shard_inde
 import { removeIfThere, writeAll } from "./write_file.ts";
 
 const FLUSH_BYTES = 16 << 20; // an interruption loses at most this much
-const FLUSH_MS = 500;
+const FLUSH_MS = 250;
 
 /** A picture file to be packed. */
 export interface PictureFile {
