@@ -215,6 +215,15 @@ describe("captions of one's own", () => {
     ]);
   });
 
+  it("makes one line of a caption, without what steers a terminal", () => {
+    assert.deepEqual(
+      captionsOf(parse('[{"file": "a.jpg", "caption": "\\u001b[31mred\\u0001\\tand\\nblue\\u0085"}]')),
+      {
+        "a.jpg": ["[31mred and blue"],
+      },
+    );
+  });
+
   it("takes the spellings of one file name for one picture", () => {
     const text =
       "file,caption\na/caf\u00e9.jpg,x\n./a//cafe\u0301.jpg,y\na/./caf\u00e9.jpg,z\nA/caf\u00e9.jpg,other\n";

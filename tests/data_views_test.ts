@@ -5,6 +5,7 @@ import { parquetReadObjects } from "hyparquet";
 import { jsonKeys, summarise } from "../lib/data/explore.ts";
 import { parseCaptionFile } from "../lib/data/formats.ts";
 import { escapeXml, plotHtml, plotSvg, textWidth, wrapText } from "../lib/data/plot_layout.ts";
+import { lettersWithoutFont } from "../lib/deno/plot.ts";
 import { captionTable, preview, saveTable } from "../lib/deno/tables.ts";
 
 const parse = (text: string) => parseCaptionFile(text, { source: "captions.json" });
@@ -56,6 +57,14 @@ describe("the plot's layout", () => {
       assert.ok(!text.includes("<script>") && !text.includes("<a>") && !text.includes("<t>"));
       assert.match(text, /&lt;script&gt;/);
     }
+  });
+});
+
+describe("letters that no font has", () => {
+  it("are named once; what is no letter is not asked for", () => {
+    assert.deepEqual(lettersWithoutFont(["\u{10fffc}\u0001\u200d\ud800 plain \u00e9 \u044f", "\u{10fffc}"]), [
+      "\u{10fffc}",
+    ]);
   });
 });
 

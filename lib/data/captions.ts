@@ -145,9 +145,9 @@ export function collectCaptions(
   };
 }
 
-/** One line, without spaces at its ends: captions of real files carry line breaks and tabs. */
+/** One line, without spaces at its ends: real captions carry line breaks and tabs, and what steers a terminal might come too. */
 function tidy(caption: string): string {
-  return caption.replace(/\s+/g, " ").trim();
+  return caption.replace(/[\s\p{Cc}]+/gu, " ").trim();
 }
 
 /** A report in lines for people: what was read, then each problem with its first examples. */

@@ -57,7 +57,9 @@ const FONTS: ResvgRenderOptions = {
 export function lettersWithoutFont(texts: Iterable<string>): string[] {
   const letters = new Set<string>();
   for (const text of texts) {
-    for (const letter of text) if (/[^ -\u024f\p{P}\p{M}\s]/u.test(letter)) letters.add(letter);
+    for (const letter of text) {
+      if (/[^ -\u024f\p{P}\p{M}\p{Cc}\p{Cf}\p{Cs}\ufffe\uffff\s]/u.test(letter)) letters.add(letter);
+    }
   }
   if (letters.size === 0) return [];
   const absent = glyph(ABSENT);
