@@ -2,6 +2,7 @@
 /** Whether words are as sure as they are right. */
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
+import type { BatchSource } from "../lib/data/batches.ts";
 import { TokenTable } from "../lib/data/token_table.ts";
 import { calibrate, calibrationError } from "../lib/models/calibrate.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
@@ -23,29 +24,7 @@ describe("calibration", () => {
   });
 
   it("fits twice the temperature to a model with twice the logits, and mends it on other pictures", async () => {
-    const random = new Random(9);
-    const [images, each, columns] = [40, 5, 8];
-    const ids = Uint32Array.from(
-      { length: images * each * columns },
-      (_, i) =>
-        i % columns === 0
-          ? START
-          : i % columns === columns - 1
-          ? END
-          : random.uniform() < 0.7
-          ? 7
-          : 4 + random.integer(WORDS - 4),
-    );
-    const split = {
-      imageIds: Array.from({ length: images }, (_, i) => i),
-      tokens: new TokenTable(
-        ids,
-        Uint32Array.from({ length: images * each + 1 }, (_, i) => i * columns),
-        Uint32Array.from({ length: images + 1 }, (_, i) => i * each),
-      ),
-      size: 16,
-      pixels: (numbers: ArrayLike<number>, out = new Uint8Array(numbers.length * 768)) => out.fill(9),
-    };
+    const split = captioned(40, 5);
     const model = new CaptionModel(backend, smallConfig("attend"), { words: WORDS, seed: 3 });
     const [weight, bias] = ["weight", "bias"].map((name) =>
       model.parameters.all.find((parameter) => parameter.name === `decoder.fc.${name}`)!.tensor
@@ -64,7 +43,32 @@ describe("calibration", () => {
     near([twice.temperature], [2 * once.temperature], 0.02 * once.temperature);
     assert.ok(twice.after.expected < twice.before.expected / 2, JSON.stringify(twice));
     near([twice.after.expected, twice.after.accuracy], [once.after.expected, twice.before.accuracy], 0.01);
-    await assert.rejects(calibrate(model, { ...split, imageIds: [1] }), /on 1 pictures: needs at least 2/);
+    await assert.rejects(calibrate(model, captioned(1, 5)), /on 1 pictures: needs at least 2/);
+    const { temperature, before, after } = await calibrate(model, captioned(2, 1)); // one to fit, one to measure
+    for (const value of [temperature, ...Object.values(before), ...Object.values(after)]) {
+      assert.ok(value >= 0 && Number.isFinite(value), `${value}`);
+    }
     model.dispose();
   });
 });
+
+/** Pictures whose captions say word 7 seven times of ten, else any word. */
+function captioned(images: number, each: number): BatchSource {
+  const random = new Random(9);
+  const columns = 8;
+  const word = () => random.uniform() < 0.7 ? 7 : 4 + random.integer(WORDS - 4);
+  const ids = Uint32Array.from(
+    { length: images * each * columns },
+    (_, i) => i % columns === 0 ? START : i % columns === columns - 1 ? END : word(),
+  );
+  return {
+    imageIds: Array.from({ length: images }, (_, i) => i),
+    tokens: new TokenTable(
+      ids,
+      Uint32Array.from({ length: images * each + 1 }, (_, i) => i * columns),
+      Uint32Array.from({ length: images + 1 }, (_, i) => i * each),
+    ),
+    size: 16,
+    pixels: (numbers, out = new Uint8Array(numbers.length * 768)) => out.fill(9),
+  };
+}

@@ -13,7 +13,7 @@ import { Random } from "../lib/random.ts";
 import { scope } from "../lib/scope.ts";
 import { Tensor, tensor } from "../lib/tensor.ts";
 import { END, PAD, START, UNK } from "../lib/text/vocabulary.ts";
-import { backends } from "./devices.ts";
+import { backends, lacksAdapter } from "./devices.ts";
 import { makeFeatures, makeModel, near } from "./search_models.ts";
 
 /** Runs the sampling kernel on rows of the same logits: how often each word is drawn. */
@@ -146,3 +146,19 @@ for (const backend of backends) {
     });
   });
 }
+
+describe("sampling on several devices", { ignore: lacksAdapter }, () => {
+  it("draws the same captions for the same seed", async () => {
+    const drawn = await Promise.all(backends.map(async (backend) => {
+      const model = makeModel(backend, { seed: 11 });
+      const features = makeFeatures(backend);
+      const options = { samples: 3, seed: 7, maxLength: 12, topK: 9, topP: 0.9 };
+      const captions = await sampleCaptions(model.decoder, features, options);
+      features.dispose();
+      model.dispose();
+      return captions.map((list) => list.map(({ ids }) => ids));
+    }));
+    assert.ok(drawn.length > 1);
+    for (const ids of drawn) assert.deepEqual(ids, drawn[0]);
+  });
+});

@@ -75,7 +75,11 @@ ${section("Scores", scoreTable(evaluation, foreign))}
 ${section("The captions themselves", captionStatistics(evaluation))}
 ${section("Length in words", lengthChart(evaluation) + figures(evaluation.byLength, "words"))}
 ${sections.join("\n")}
-${evaluation.byObject ? section("By object in the picture", figures(evaluation.byObject, "object")) : ""}
+${
+    evaluation.byObject?.length
+      ? section("By object in the picture", figures(evaluation.byObject, "object"))
+      : ""
+  }
 ${section("Failures", failures(evaluation, images))}
 </html>
 `;
