@@ -216,7 +216,7 @@ describe("train", () => {
         /1 pictures that are not in .*odd: missing\.jpg\n/,
         /1 files in .*odd without captions: spare\.jpg\n/,
         /1 pictures cannot be decoded and are left out:\n +100\.jpg: .* HTML page/,
-        /train: 10 pictures, 20 captions\nval: 1 pictures, 2 captions\n/,
+        /train: 10 pictures, 20 captions\nval: 1 picture, 2 captions\n/,
       ]
     ) assert.match(stderr, line);
   });
@@ -228,7 +228,7 @@ describe("train", () => {
       .toSpliced(TINY.indexOf("--batch") + 1, 1, "1000");
     const { code, stderr } = await task("train", ...args);
     assert.equal(code, 0, stderr);
-    assert.match(stderr, /train: 1 pictures, 2 captions\nval: 0 pictures, 0 captions\n/);
+    assert.match(stderr, /train: 1 picture, 2 captions\nval: 0 pictures, 0 captions\n/);
     assert.ok(exists("/one/model.safetensors"), "with nothing to validate on, the newest is the model");
   });
 
