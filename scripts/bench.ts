@@ -10,7 +10,7 @@
 import type { Contestant } from "../lib/bench/contestant.ts";
 import { type DeviceChoice, openContestants, softwareAdapter } from "../lib/bench/devices.ts";
 import { race } from "../lib/bench/race.ts";
-import { LARGE_RACES, RACES, reportOf, worksNamed } from "../lib/bench/races.ts";
+import { namesLike, reportOf, worksNamed } from "../lib/bench/races.ts";
 import { describeRace, type Peaks, type Report } from "../lib/bench/results.ts";
 import {
   reportCost,
@@ -27,7 +27,7 @@ import { openPytorch } from "../lib/deno/bench_pytorch.ts";
 import { openBlas } from "../lib/deno/blas.ts";
 import { threadMs } from "../lib/deno/thread_clock.ts";
 import { parseOptions, UsageError } from "../lib/deno/cli.ts";
-import { BLAS_OPTION } from "../lib/deno/device_options.ts";
+import { DEVICE_OPTIONS } from "../lib/deno/device_options.ts";
 import { quietGraphics } from "../lib/deno/open_device.ts";
 import { runScript } from "../lib/deno/run_script.ts";
 
@@ -47,7 +47,8 @@ await runScript(async () => {
       max: 16,
       description: "most threads; all is measured with one and with so many (default: the machine's)",
     },
-    blas: BLAS_OPTION,
+    blas: DEVICE_OPTIONS.blas,
+    precision: { ...DEVICE_OPTIONS.precision, description: "f16: races on the GPU with half floats too" },
     rounds: { default: 5, min: 1, description: "times everything is measured; the median counts" },
     peers: {
       default: false,
@@ -69,14 +70,13 @@ await runScript(async () => {
   const choice: DeviceChoice = {
     devices: DEVICE_LISTS[options.device === "auto" && software === undefined ? "cpu" : options.device],
     threads: [...new Set([1, options.threads ?? navigator.hardwareConcurrency])],
+    precision: options.precision,
   };
-  const large = software === false || filter !== "" ? LARGE_RACES : [];
-  const names = [
-    ...Object.values(SECTION_NAMES),
-    ...[...RACES, ...large].map(({ name }) => name),
-    ...LOADER_NAMES,
-  ]
-    .filter((name) => name.toLowerCase().includes(filter.toLowerCase()));
+  if (options.precision === "f16" && !choice.devices.includes("webgpu")) {
+    throw new UsageError("Cannot measure f16: it is for GPUs, there is none or --device cpu leaves it out");
+  }
+  const others = [...Object.values(SECTION_NAMES), ...LOADER_NAMES];
+  const names = namesLike(filter, { others, hardware: software === false });
   if (names.length === 0) {
     throw new UsageError(
       `Cannot find "${filter}": parts of the bench are called matmul, conv, step, caption, loader …`,
@@ -135,7 +135,7 @@ await runScript(async () => {
   if (wants(SECTION_NAMES.cost)) add(await reportCost(choice.devices[0], most));
   if (options.profile) {
     if (onCpu) { for (const count of choice.threads) add(await reportProfile("cpu", count)); }
-    if (onWebgpu) add(await reportProfile("webgpu"));
+    if (onWebgpu) add(await reportProfile("webgpu", undefined, options.precision === "f16"));
   }
 
   // 3. The verdict: a fast kernel that is wrong is no result.

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import type { Kernel } from "../kernels/kernel.ts";
 import type { Backend, Storage } from "../lib/backend/backend.ts";
 import { type CpuBackend, openCpu } from "../lib/backend/cpu.ts";
+import { openWebgpu } from "../lib/backend/webgpu.ts";
 import { CAPTION_WORKS, type CaptionWork } from "../lib/bench/caption_work.ts";
 import type { Contestant } from "../lib/bench/contestant.ts";
 import { checkResult } from "../lib/bench/expected.ts";
@@ -13,13 +14,13 @@ import { ObservedBackend } from "../lib/bench/observed_backend.ts";
 import { ourContestant } from "../lib/bench/ours.ts";
 import { peakCopyKernel, peakFmaKernel } from "../lib/bench/peak.ts";
 import { race, speedRatio } from "../lib/bench/race.ts";
-import { reportOf } from "../lib/bench/races.ts";
+import { namesLike, reportOf } from "../lib/bench/races.ts";
 import { describeRace } from "../lib/bench/results.ts";
 import { bendOf } from "../lib/bench/sections.ts";
 import { STEP_WORK, type StepWork } from "../lib/bench/step_work.ts";
 import { inputsOf, type KernelWork } from "../lib/bench/work.ts";
 import { ORDER, permuted } from "./bench/layouts.ts";
-import { backends } from "./devices.ts";
+import { backends, lacksAdapter } from "./devices.ts";
 
 /** Ragged and small; the names of the kernels that must not fail unnoticed. */
 const CONV = {
@@ -88,6 +89,47 @@ describe("race()", () => {
       assert.deepEqual(results, []);
       assert.match(lines[1], /FAILED/);
     }
+  });
+
+  it(
+    "finds what is stored in half floats right, and notices what is not",
+    { ignore: lacksAdapter },
+    async () => {
+      const inner = await openWebgpu({ halves: true });
+      for (const work of WORKS) {
+        for (const broken of [[], work.kernels]) {
+          const contestant = ourContestant(new BrokenBackend(inner, broken));
+          assert.equal(contestant.precision, "f16");
+          const [outcome] = await race(work, [contestant], QUICK);
+          if (work.kind === "elementwise") assert.equal(outcome, undefined, "not a race in f16");
+          else if (broken.length === 0) assert.equal(outcome.problem, undefined, work.name);
+          else assert.match(outcome.problem!, /is right$/, work.name);
+        }
+      }
+      inner.close();
+    },
+  );
+
+  it("keeps large races for real GPUs and for who asks for nothing else", () => {
+    const names = (filter: string, hardware: boolean) =>
+      namesLike(filter, { others: ["step cost"], hardware });
+    assert.deepEqual(names("Step", false), ["training step", "step cost"]);
+    assert.deepEqual(names("step", true), ["training step", "step cost", "decoder training step"]);
+    assert.deepEqual(names("decoder", false), ["decoder training step"]);
+    assert.deepEqual(names("no such", true), []);
+  });
+
+  it("compares ours in both precisions with a peer's on the same card", () => {
+    const entry = { device: "webgpu", ms: [2, 2, 2] } as const;
+    const entries = [entry, { ...entry, precision: "f16", ms: [1, 1, 1] }, {
+      peer: "PyTorch",
+      device: "cuda",
+      ms: [4, 4, 4],
+    }] as const;
+    const { lines, results } = describeRace(WORKS[0], { name: "matmul", entries }, new Map());
+    assert.match(lines[2], /^ +webgpu \+ f16 /);
+    assert.match(lines[3], /^ +PyTorch \(cuda\) .* ours 2\.00×, 4\.00× in f16$/);
+    assert.deepEqual(results.map(({ name }) => name), ["matmul", "matmul, f16", "matmul"]);
   });
 
   it("notices a product without its last term", () => {

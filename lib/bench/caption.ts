@@ -13,6 +13,8 @@ import { benchConfig, benchPixels } from "./step_work.ts";
 
 /** Scores of trusted and tested captions may differ so much, relatively. */
 const TOLERANCE = 2e-5;
+/** The same where half floats are stored. */
+const HALF_TOLERANCE = 1e-3;
 
 /** Makes captioning ready: bytes to words, the model loaded before. */
 export function prepareCaption(backend: Backend, work: CaptionWork): Runner {
@@ -39,7 +41,9 @@ export function prepareCaption(backend: Backend, work: CaptionWork): Runner {
       }
       const right = await trustedScore(work);
       for (const score of [captions[0].score, await firstScore(new PoisonedBackend(backend), work)]) {
-        if (Math.abs(score - right) <= TOLERANCE * Math.abs(right)) continue;
+        if (Math.abs(score - right) <= (backend.halves ? HALF_TOLERANCE : TOLERANCE) * Math.abs(right)) {
+          continue;
+        }
         return `the first caption's score is ${score}, ${right} is right`;
       }
     },
@@ -68,7 +72,11 @@ async function firstScore(backend: Backend, work: CaptionWork): Promise<number> 
 }
 
 function openCaptioner(backend: Backend, { size, words, beam, length }: CaptionWork) {
-  const model = new CaptionModel(backend, benchConfig(size, 0), { words });
+  const model = new CaptionModel(backend, benchConfig(size, 0), {
+    words,
+    activations: backend.halves ? "f16" : "f32",
+    weights: backend.halves ? "f16" : "f32",
+  });
   const vocabulary = new Vocabulary(Array.from({ length: words - 4 }, (_, i) => `word${i}`));
   const options = { beam, maxLength: length, banned: [PAD, START, UNK, END] };
   return {

@@ -34,11 +34,14 @@ export interface Runner {
 export interface Who {
   /** Name of the peer; nothing for ours. */
   readonly peer?: string;
-  readonly device: "cpu" | "webgpu";
+  /** "cuda": a peer's, beside ours on the GPU. */
+  readonly device: "cpu" | "webgpu" | "cuda";
   /** Threads that compute, on the CPU. */
   readonly threads?: number;
   /** Whether ours uses the system's BLAS. Default false. */
   readonly blas?: boolean;
+  /** What ours stores maps, features and a captioner's weights in, where it is not f32. */
+  readonly precision?: "f16";
 }
 
 /** Somebody who does works. */
@@ -53,9 +56,9 @@ export interface Contestant extends Who {
   close(): void | Promise<void>;
 }
 
-/** For people: "cpu, 2 threads", "cpu + BLAS, 1 thread", "tfjs (webgpu)". */
-export function titleOf({ peer, device, threads, blas }: Who): string {
-  const where = blas ? `${device} + BLAS` : device;
+/** For people: "cpu, 2 threads", "cpu + BLAS, 1 thread", "webgpu + f16", "tfjs (webgpu)". */
+export function titleOf({ peer, device, threads, blas, precision }: Who): string {
+  const where = blas ? `${device} + BLAS` : precision ? `${device} + ${precision}` : device;
   const place = threads === undefined
     ? where
     : `${where}, ${threads} ${threads === 1 ? "thread" : "threads"}`;

@@ -45,6 +45,8 @@ export const DECODER_STEP_WORK: DecoderStepWork = {
 
 /** Losses of trusted and tested steps may differ so much, relatively. */
 const TOLERANCE = 2e-5;
+/** The same where half floats are stored. */
+const HALF_TOLERANCE = 1e-3;
 /** The step that is checked, in plain loops in f64 too. */
 const CHECKED: DecoderStepWork = {
   ...DECODER_STEP_WORK,
@@ -72,7 +74,7 @@ export function prepareDecoderStep(backend: Backend, work: DecoderStepWork): Run
       if (!(loss > 0 && loss < most)) return `the loss is ${loss}, at most about ${most} is right`;
       const want = await smallLoss(new CpuBackend());
       const got = await smallLoss(new PoisonedBackend(backend));
-      if (Math.abs(got - want) <= TOLERANCE * want) return;
+      if (Math.abs(got - want) <= (backend.halves ? HALF_TOLERANCE : TOLERANCE) * want) return;
       return `the loss after three small steps is ${got}, ${want} is right`;
     },
     dispose: () => trainer.dispose(),
@@ -102,7 +104,11 @@ class DecoderTrainer {
     this.#decoder = attendDecoder(this.#parameters, work);
     this.#adam = new Adam(this.#parameters.trained.map(({ tensor }) => tensor));
     const values = Float32Array.from({ length: B * P * D }, (_, i) => (i * 7919 % 1009) / 504.5 - 1);
-    this.#features = tensor(backend, values, { shape: [B, P, D], label: "features" });
+    this.#features = tensor(backend, values, {
+      shape: [B, P, D],
+      type: backend.halves ? "f16" : "f32",
+      label: "features",
+    });
     const ids = (shift: number) => {
       const data = Uint32Array.from({ length: T * B }, (_, i) => 4 + ((i + shift * B) * 31) % (words - 4));
       return tensor(backend, data, { shape: [T, B], type: "u32", label: "words" });

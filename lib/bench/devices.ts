@@ -12,6 +12,8 @@ export interface DeviceChoice {
   readonly devices: readonly ("cpu" | "webgpu")[];
   /** Numbers of threads of the CPU, each a contestant. */
   readonly threads: readonly number[];
+  /** "f16": ours takes part on the GPU with storage of half floats too. Default "f32". */
+  readonly precision?: "f32" | "f16";
 }
 
 /**
@@ -20,7 +22,7 @@ export interface DeviceChoice {
  * @param blas The system's BLAS: ours takes part with it and without it.
  */
 export async function openContestants(
-  { devices, threads }: DeviceChoice,
+  { devices, threads, precision }: DeviceChoice,
   blas?: Blas,
 ): Promise<Contestant[]> {
   const contestants: Contestant[] = [];
@@ -32,7 +34,11 @@ export async function openContestants(
       }
     }
   }
-  if (devices.includes("webgpu")) contestants.push(ourContestant(await openWebgpu()));
+  if (devices.includes("webgpu")) {
+    for (const halves of precision === "f16" ? [false, true] : [false]) {
+      contestants.push(ourContestant(await openWebgpu({ halves })));
+    }
+  }
   return contestants;
 }
 

@@ -1,10 +1,13 @@
 // This module is browser compatible.
 /** What is right: sampled elements of a result, summed in f64 from the definition. */
 
+import type { StorageType } from "../backend/backend.ts";
 import { convOutputSize, convShapes, type ConvWork, type KernelWork, lengthOf, shapesOf } from "./work.ts";
 
 /** Largest error of an element, relative to the sum of its terms' sizes. */
 const TOLERANCE = 2e-5;
+/** Relative error of storing a number in 11 bits. */
+const HALF_ROUNDING = 2 ** -11;
 /** Elements that are checked. */
 const SAMPLES = 64;
 
@@ -19,20 +22,23 @@ interface Expected {
  * Compares sampled elements of a result with their definition. A bench without this can measure a kernel that failed
  * to compile: it does nothing, and fast.
  *
- * @param inputs As made by `inputsOf`.
+ * @param inputs As made by `inputsOf`; rounded to halves where they are stored so.
+ * @param stored What the output is stored in.
  * @returns What is wrong, or nothing.
  */
 export function checkResult(
   work: KernelWork,
   inputs: readonly Float32Array[],
   output: ArrayLike<number>,
+  stored: StorageType = "f32",
 ): string | undefined {
   const length = lengthOf(shapesOf(work).output);
   if (output.length !== length) return `it has ${output.length} numbers, ${length} are right`;
   for (let sample = 0; sample < SAMPLES; sample++) {
     const index = Math.round(sample * (length - 1) / (SAMPLES - 1));
     const { value, size } = expectedAt(work, inputs, index);
-    if (!(Math.abs(output[index] - value) <= TOLERANCE * size)) {
+    const rounded = stored === "f16" ? HALF_ROUNDING * Math.abs(value) : 0;
+    if (!(Math.abs(output[index] - value) <= TOLERANCE * size + rounded)) {
       return `number ${index} is ${output[index]}, ${value} is right`;
     }
   }

@@ -1,12 +1,12 @@
 // This module is browser compatible.
 /** This project's ops as a contestant. */
 
-import { copyKernel } from "../../kernels/elementwise.ts";
-import type { Backend } from "../backend/backend.ts";
-import { add, conv2d, filled, matmul, sigmoid, transpose } from "../ops/mod.ts";
+import { copyKernel, fillKernel } from "../../kernels/elementwise.ts";
+import type { Backend, StorageType } from "../backend/backend.ts";
+import { add, conv2d, matmul, sigmoid, transpose } from "../ops/mod.ts";
 import { type Recording, withTape } from "../record.ts";
 import { scope } from "../scope.ts";
-import { Tensor, tensor } from "../tensor.ts";
+import { type Shape, Tensor, tensor } from "../tensor.ts";
 import { prepareCaption } from "./caption.ts";
 import type { Contestant, Runner, Work } from "./contestant.ts";
 import { prepareDecoderStep } from "./decoder_step.ts";
@@ -23,27 +23,37 @@ export function ourContestant(
     device: backend.name === "cpu" ? "cpu" : "webgpu",
     threads,
     blas,
+    precision: backend.halves ? "f16" : undefined,
     prepare: (work, seed) => Promise.resolve(prepare(backend, work, seed)),
     close: () => backend.close(),
   };
 }
 
-function prepare(backend: Backend, work: Work, seed: number): Runner {
+/** On a backend with half floats all inputs are stored so, and what the ops make as they do. */
+function prepare(backend: Backend, work: Work, seed: number): Runner | undefined {
   if (work.kind === "step") return prepareStep(backend, work);
   if (work.kind === "decoder step") return prepareDecoderStep(backend, work);
   if (work.kind === "caption") return prepareCaption(backend, work);
+  if (backend.halves && work.kind === "elementwise") return undefined; // the copy that is measured is of f32
   return prepareKernel(backend, work, seed);
 }
 
 /** Makes one kernel's work ready: through the ops, as models run it. */
 function prepareKernel(backend: Backend, work: KernelWork, seed: number): Runner {
   const { inputs, output } = shapesOf(work);
-  const numbers = inputsOf(work, seed);
-  const tensors = numbers.map((data, i) => tensor(backend, data, { shape: inputs[i], label: `input ${i}` }));
+  const type = backend.halves ? "f16" : "f32";
+  const numbers = inputsOf(work, seed).map((data) => type === "f16" ? data.map(Math.f16round) : data);
+  const tensors = numbers.map((data, i) =>
+    tensor(backend, data, { shape: inputs[i], type, label: `input ${i}` })
+  );
   const probe = tensor(backend, [0]);
   const { once, own } = kernelOnce(work, tensors);
   // Memory is reused: a kernel that does nothing must not find a right result there.
-  scope(() => void filled(backend, output, NaN));
+  scope(() => {
+    for (const each of new Set<StorageType>([type, "f32"])) {
+      constant(backend, output, { value: NaN, type: each });
+    }
+  });
   let result: Tensor | undefined;
   return {
     async run(times) {
@@ -54,7 +64,7 @@ function prepareKernel(backend: Backend, work: KernelWork, seed: number): Runner
       await probe.read(); // comes after all that was recorded before it
     },
     async check() {
-      return result ? checkResult(work, numbers, await result.read()) : "nothing has run";
+      return result ? checkResult(work, numbers, await result.read(), result.type) : "nothing has run";
     },
     dispose() {
       for (const each of [...tensors, ...own, probe, result]) each?.dispose();
@@ -88,13 +98,22 @@ function kernelOnce(work: KernelWork, [a, b]: readonly Tensor[]): Once {
 function convGradient(work: ConvWork, [first, second]: readonly Tensor[]): Once {
   const { x: xShape, weight: weightShape } = convShapes(work);
   const toInput = work.pass === "input gradient";
-  const { backend } = first;
-  const [dY, x, weight] = toInput
-    ? [first, filled(backend, xShape, 0), second]
-    : [second, first, filled(backend, weightShape, 0)];
+  const { backend, type } = first;
+  const zeros = (shape: Shape) => constant(backend, shape, { value: 0, type });
+  const [dY, x, weight] = toInput ? [first, zeros(xShape), second] : [second, first, zeros(weightShape)];
   const recording: Recording = { tape: [], tracked: new Set([x, weight]), made: new Set() };
   const y = withTape(recording, () => conv2d(x, weight, work));
   const [{ backward }] = recording.tape;
   const once = () => backward([dY], [toInput, !toInput])[toInput ? 0 : 1]!;
   return { once, own: [y, toInput ? x : weight] };
+}
+
+function constant(
+  backend: Backend,
+  shape: Shape,
+  { value, type }: { readonly value: number; readonly type: StorageType },
+): Tensor {
+  const y = new Tensor(backend, shape, { type, label: "constant" });
+  backend.run(fillKernel, { y: y.storage }, { count: y.length, value });
+  return y;
 }

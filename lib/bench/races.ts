@@ -14,6 +14,23 @@ export const RACES: readonly Work[] = [...KERNEL_WORKS, STEP_WORK, ...CAPTION_WO
 /** What is raced where there is a real GPU: on a CPU each takes many seconds. */
 export const LARGE_RACES: readonly Work[] = [...LARGE_WORKS, DECODER_STEP_WORK];
 
+/**
+ * What of a report has `filter` in its name. Large races are for real GPUs, and for whoever asks for nothing else: on
+ * a CPU "step" must not take minutes.
+ *
+ * @param others Names of what is measured beside the races.
+ */
+export function namesLike(
+  filter: string,
+  { others, hardware }: { readonly others: readonly string[]; readonly hardware: boolean },
+): string[] {
+  const isLike = (name: string) => name.toLowerCase().includes(filter.toLowerCase());
+  const usual = [...RACES.map(({ name }) => name), ...others].filter(isLike);
+  return hardware || usual.length === 0
+    ? [...usual, ...LARGE_RACES.map(({ name }) => name).filter(isLike)]
+    : usual;
+}
+
 /** The races of these names. */
 export function worksNamed(names: readonly string[]): Work[] {
   return [...RACES, ...LARGE_RACES].filter(({ name }) => names.includes(name));
@@ -47,11 +64,12 @@ export interface RaceReport {
 
 /** Outcomes without what cannot leave the process. */
 export function reportOf({ name }: Work, outcomes: readonly Outcome[]): RaceReport {
-  const entries = outcomes.map(({ contestant: { peer, device, threads, blas }, ms, problem }) => ({
-    peer,
-    device,
-    threads,
-    blas,
+  const entries = outcomes.map(({ contestant, ms, problem }) => ({
+    peer: contestant.peer,
+    device: contestant.device,
+    threads: contestant.threads,
+    blas: contestant.blas,
+    precision: contestant.precision,
     ms,
     problem,
   }));

@@ -51,7 +51,8 @@ export function describeRace(work: Work, { entries }: RaceReport, peaks: Peaks):
       continue;
     }
     const figures = figuresOf(work, median(entry.ms));
-    const name = work.name + threadsSuffix(entry.threads) + (entry.blas ? ", BLAS" : "");
+    const name = work.name + threadsSuffix(entry.threads) + (entry.blas ? ", BLAS" : "") +
+      (entry.precision ? `, ${entry.precision}` : "");
     const { device, peer = null } = entry;
     for (const { value, unit, higherIsBetter, suffix = "" } of figures) {
       results.push({ name: name + suffix, device, value: rounded(value), unit, higherIsBetter, peer });
@@ -92,7 +93,7 @@ function figuresOf(work: Work, ms: number): Figure[] {
 
 /** "73 % of peak". */
 function shareText(work: Work, entry: Entry, peaks: Peaks): string {
-  const peak = peaks.get(titleOf(entry));
+  const peak = peaks.get(titleOf({ ...entry, precision: undefined })); // it computes in f32 all the same
   if (!peak || !isKernelWork(work)) return "";
   const { amount, unit } = amountOf(work);
   const most = unit === "GFLOP/s" ? peak.gflops : peak.gigabytesPerSecond;
@@ -101,10 +102,12 @@ function shareText(work: Work, entry: Entry, peaks: Peaks): string {
 
 /** "ours 1.2 times as fast with 1 thread, 1.9 with 2". */
 function ratioText(peer: Entry, entries: readonly Entry[]): string {
-  const ours = entries.filter((entry) => !entry.peer && entry.device === peer.device && !entry.problem);
-  const ratios = ours.map(({ ms, threads, blas }) => {
+  const device = peer.device === "cuda" ? "webgpu" : peer.device;
+  const ours = entries.filter((entry) => !entry.peer && entry.device === device && !entry.problem);
+  const ratios = ours.map(({ ms, threads, blas, precision }) => {
     const place = threads === undefined ? "" : ` with ${threads} ${threads === 1 ? "thread" : "threads"}`;
-    return `${speedRatio(ms, peer.ms).toFixed(2)}×${place}${blas ? " and BLAS" : ""}`;
+    return `${speedRatio(ms, peer.ms).toFixed(2)}×${place}${blas ? " and BLAS" : ""}` +
+      (precision ? ` in ${precision}` : "");
   });
   return ratios.length > 0 ? `ours ${ratios.join(", ")}` : "";
 }

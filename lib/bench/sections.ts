@@ -172,8 +172,8 @@ export function bendOf(x: readonly number[], y: readonly number[]): number {
 }
 
 /** Where a training step's time goes, the longest kernels first. */
-export async function reportProfile(device: Device, threads?: number): Promise<Report> {
-  const rows = device === "cpu" ? await profileOnCpu(threads) : await profileOnWebgpu();
+export async function reportProfile(device: Device, threads?: number, halves = false): Promise<Report> {
+  const rows = device === "cpu" ? await profileOnCpu(threads) : await profileOnWebgpu(halves);
   const total = rows.reduce((sum, { ms }) => sum + ms, 0);
   const small = rows.filter(({ ms }) => ms < LEAST_SHARE * total);
   const others = {
@@ -183,7 +183,9 @@ export async function reportProfile(device: Device, threads?: number): Promise<R
   };
   const shown = [...rows.filter((row) => !small.includes(row)), ...(small.length > 0 ? [others] : [])];
   const lines = [
-    `profile of a training step on ${titleOf({ device, threads })}: ${formatted(total)} ms, by ` +
+    `profile of a training step on ${titleOf({ device, threads, precision: halves ? "f16" : undefined })}: ${
+      formatted(total)
+    } ms, by ` +
     (device === "cpu" ? "the wall's clock" : "the device's clock"),
     `  ${"kernel".padEnd(48)}${"runs".padStart(6)}${"ms".padStart(9)}${"share".padStart(8)}`,
     ...shown.map(({ name, count, ms }) =>
@@ -192,7 +194,7 @@ export async function reportProfile(device: Device, threads?: number): Promise<R
     ),
   ];
   const results = rows.map(({ name, ms }) =>
-    result(`profile: ${name}${threadsSuffix(threads)}`, device, {
+    result(`profile: ${name}${threadsSuffix(threads)}${halves ? ", f16" : ""}`, device, {
       value: ms,
       unit: "ms",
       higherIsBetter: false,
@@ -208,8 +210,8 @@ async function profileOnCpu(threads?: number): Promise<ProfileRow[]> {
   return rows;
 }
 
-async function profileOnWebgpu(): Promise<ProfileRow[]> {
-  const backend = await openWebgpu({ profile: true });
+async function profileOnWebgpu(halves: boolean): Promise<ProfileRow[]> {
+  const backend = await openWebgpu({ profile: true, halves });
   const rows = await profileWebgpu(backend, STEP_WORK);
   backend.close();
   return rows;

@@ -11,18 +11,19 @@ import { openPytorch } from "../../lib/deno/bench_pytorch.ts";
 import { openJax } from "./jax.ts";
 import { openOnnxruntime } from "./onnxruntime.ts";
 import { openTfjs } from "./tfjs.ts";
-import { openNumpy, openTorchKernels } from "./python_kernels.ts";
+import { openNumpy, openTorchDecoder, openTorchKernels } from "./python_kernels.ts";
 
 const request = JSON.parse(Deno.args[0]) as PeersRequest; // written by the process that started this one
-const { devices, threads, names, reference, rounds, blas } = request;
+const { devices, threads, precision, names, reference, rounds, blas } = request;
 
-const contestants: Contestant[] = await openContestants({ devices, threads }, openBlas(blas));
+const contestants: Contestant[] = await openContestants({ devices, threads, precision }, openBlas(blas));
 const onCpu = devices.includes("cpu");
 const onWebgpu = devices.includes("webgpu");
 await join("tfjs wasm", onCpu, () => openTfjs("wasm"));
 await join("tfjs webgpu", onWebgpu, () => openTfjs("webgpu"));
 await join("jax-js wasm", onCpu, () => openJax("wasm"));
 await join("jax-js webgpu", onWebgpu, () => openJax("webgpu"));
+await join("PyTorch on a card", onWebgpu, openTorchDecoder);
 for (const count of threads) {
   await join("onnxruntime", onCpu, () => openOnnxruntime(count));
   await join("PyTorch", onCpu, () => openTorchKernels(count));

@@ -38,7 +38,43 @@ function contestant(
   };
 }
 
+/**
+ * Opens PyTorch's decoder step on a card of NVIDIA's.
+ *
+ * @throws {Error} If no Python has torch, or it sees no card.
+ */
+export async function openTorchDecoder(): Promise<Contestant> {
+  const python = await findPython("torch");
+  const check = "import sys, torch; sys.exit(not torch.cuda.is_available())";
+  const { success } = await new Deno.Command(python, { args: ["-c", check], stderr: "null" }).output();
+  if (!success) throw new Error("Cannot race with PyTorch on a card: its torch sees none");
+  return {
+    peer: "PyTorch",
+    device: "cuda",
+    async prepare(work) {
+      if (work.kind !== "decoder step") return undefined;
+      const talk = startPython(python, new URL("torch_decoder_step.py", import.meta.url).pathname);
+      const { device } = await talk.ask({ work, device: "cuda" });
+      console.error(`PyTorch computes on ${device}`);
+      return {
+        run: async (times) => (await talk.ask({ times })).ms!,
+        async check() {
+          const { loss } = await talk.ask({ result: true });
+          const most = Math.log(work.words) + 1;
+          return loss! > 0 && loss! < most
+            ? undefined
+            : `its loss is ${loss}, at most about ${most} is right`;
+        },
+        dispose: () => talk.end(),
+      };
+    },
+    close() {},
+  };
+}
+
 interface Answer {
+  readonly device?: string;
+  readonly loss?: number;
   readonly ms?: number;
   readonly values?: string;
 }
