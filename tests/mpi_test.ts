@@ -18,7 +18,10 @@ function run(out: string, ...more: string[]): string[] {
 }
 const STEPS = 30;
 
-/** Loss, cross entropy and norm of the gradient of each step. */
+/** Place of the norm in a reading. */
+const NORM = 3;
+
+/** Step, loss, cross entropy and norm of the gradient of each step. */
 function readings(out: string): number[][] {
   const lines = Deno.readTextFileSync(`${dir}/${out}/metrics.jsonl`).trimEnd().split("\n");
   return lines.map((line) => JSON.parse(line)).filter(({ split }) => !split)
@@ -28,8 +31,9 @@ function readings(out: string): number[][] {
 /**
  * Asserts that a run's first steps are those of one process.
  *
- * @param tolerance Largest relative difference of losses; norms, which differences of gradients go into, may differ by
- * ten times as much. Measured on 10 steps: 2e-7 and 8e-6; on 30: 9e-7 and 3e-5.
+ * @param tolerance Largest relative difference of losses; norms of the first ten steps may differ by ten times as much.
+ * Measured on 10 steps: 2e-7 and 3e-5; losses on 30: 8e-6. Later norms say little: once a ReLU or a maximum has switched
+ * over in one of the runs, they differ by up to a hundredth.
  */
 function assertSame(out: string, steps: number, tolerance: number): void {
   const found = readings(out).slice(0, steps);
@@ -37,11 +41,14 @@ function assertSame(out: string, steps: number, tolerance: number): void {
   assert.equal(found.length, steps);
   const worst = [0, 0, 0, 0];
   found.forEach((row, i) =>
-    row.forEach((value, j) => worst[j] = Math.max(worst[j], Math.abs(value / want[i][j] - 1)))
+    row.forEach((value, j) => {
+      if (j === NORM && i >= 10) return;
+      worst[j] = Math.max(worst[j], Math.abs(value / want[i][j] - 1));
+    })
   );
   ["step", "loss", "cross entropy", "norm"].forEach((name, j) =>
     assert.ok(
-      worst[j] <= tolerance * (name === "norm" ? 10 : 1),
+      worst[j] <= tolerance * (j === NORM ? 10 : 1),
       `${name} differs from that of one process by ${worst[j]}: ${found.map((row) => row[j])}`,
     )
   );
