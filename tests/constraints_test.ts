@@ -209,7 +209,8 @@ describe("rules on words", () => {
     assert.throws(() => wordRules(vocabulary, { force: ["Bus"] }), /Cannot force "Bus": .* it knows "bus"/);
     assert.throws(() => wordRules(vocabulary, { ban: ["<end>"] }), /Cannot ban "<end>"/);
     const all = ["a", "red", "bus", "of", "of"];
-    assert.throws(() => wordRules(vocabulary, { ban: all }), /Cannot ban all 4 words: at least one must/);
+    assert.throws(() => wordRules(vocabulary, { ban: all }), /Cannot ban all 4 words of the model: at least/);
+    assert.throws(() => wordRules(vocabulary, { ban: ["x", ...all] }), /Cannot ban "x"/);
     assert.equal(wordRules(vocabulary, { ban: all.slice(1) }).banned.length, 7);
     assert.throws(
       () => wordRules(vocabulary, { ban: ["red"], force: ["red"] }),

@@ -2,7 +2,8 @@
 /** `evaluate` as a person runs it, on files that fit and on files that do not. */
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
-import { task } from "./commands.ts";
+import { parseSafetensors } from "../lib/data/safetensors.ts";
+import { task, TINY, writeCoco } from "./commands.ts";
 
 const CAPTIONS = {
   images: [1, 2, 3].map((id) => ({ id, file_name: `${id}.jpg` })),
@@ -107,5 +108,58 @@ describe("evaluate", () => {
       assert.match(stderr, new RegExp(`Cannot score --results with ${flags[0].split("=")[0]}: `));
       assert.equal(code, 2);
     }
+  });
+});
+
+describe("evaluate with a model", () => {
+  let dir: string;
+  let data: string[];
+  beforeAll(async () => {
+    dir = await Deno.makeTempDir({ prefix: "showtell_evaluate_" });
+    await writeCoco(dir);
+    data = ["--annotations", `${dir}/captions.json`, "--images", `${dir}/photos`, "--data", `${dir}/data`];
+    data.push("--val-share", "0.4", "--device", "cpu");
+    const tiny = TINY.filter((_, i) => !["--device", "cpu"].includes(TINY[i]));
+    const { code, stderr } = await task("train", ...tiny, ...data, "--out", dir, "--steps", "60");
+    assert.equal(code, 0, stderr);
+  });
+  afterAll(() => Deno.remove(dir, { recursive: true }));
+  const evaluate = (...flags: string[]) =>
+    task("evaluate", ...data, "--model", `${dir}/model.safetensors`, ...flags);
+
+  it("writes its captions, scores them as those of a file, and says how sure it is", async () => {
+    const [page, results] = [`${dir}/card.html`, `${dir}/results.json`];
+    const { code, stdout, stderr } = await evaluate(
+      ...["--json", "--calibrate", "--beam", "4", "--no-repeat-ngram", "2"],
+      ...["--card", page, "--save-results", results],
+    );
+    assert.equal(code, 0, stderr);
+    const scores = JSON.parse(stdout);
+    assert.ok(scores.images > 1 && scores.mBLEU.length === 4 && scores.diversity.novelCaptions >= 0, stdout);
+    const { temperature, before, after } = scores.calibration;
+    assert.ok(temperature > 0 && before.expected >= 0 && after.expected <= 1, stdout);
+    const html = await Deno.readTextFile(page);
+    assert.match(html, /<img src="data:image\/jpeg;base64,/);
+    assert.doesNotMatch(html, /<script|https?:|src="(?!data:)/);
+
+    const ids = (JSON.parse(await Deno.readTextFile(results)) as { image_id: number }[]).map((r) =>
+      r.image_id
+    );
+    assert.equal(ids.length, scores.images);
+    const again = await task(
+      "evaluate",
+      ...["--annotations", `${dir}/captions.json`, "--results", results, "--allow-missing", "--json"],
+    );
+    const { images, CIDEr } = JSON.parse(again.stdout); // of those images alone: the same words, the same scores
+    assert.deepEqual([images, CIDEr], [scores.images, scores.CIDEr]);
+  });
+
+  it("says nothing of variety where the search keeps one caption", async () => {
+    const file = parseSafetensors(await Deno.readFile(`${dir}/model.safetensors`), "model");
+    const { words } = JSON.parse(file.metadata.showtell) as { words: string[] };
+    const rules = ["--max-length", "1", "--ban", words.slice(1).join()]; // there is one word to say
+    const { code, stdout, stderr } = await evaluate("--json", "--beam", "2", ...rules);
+    assert.equal(code, 0, stderr);
+    assert.ok(!("mBLEU" in JSON.parse(stdout)), stdout);
   });
 });

@@ -52,11 +52,14 @@ export function wordRules(
     });
   const both = ban.filter((word) => force.includes(word));
   if (both.length > 0) throw new RangeError(`Cannot ban and force "${both.join(", ")}": give the word once`);
-  if (new Set(ban).size >= vocabulary.size - UNK - 1) {
-    throw new RangeError(`Cannot ban all ${new Set(ban).size} words: at least one must be left to say`);
+  const banned = idsOf(ban, "ban");
+  if (new Set(banned).size === vocabulary.size - UNK - 1) {
+    throw new RangeError(
+      `Cannot ban all ${new Set(banned).size} words of the model: at least one must be left to say`,
+    );
   }
   return {
-    banned: [PAD, START, UNK, ...idsOf(ban, "ban")],
+    banned: [PAD, START, UNK, ...banned],
     forced: idsOf(force, "force"),
     badEndings: removeBadEndings
       ? BAD_ENDINGS.filter((word) => vocabulary.has(word)).map((word) => vocabulary.id(word))
