@@ -18,6 +18,12 @@ export { type BeamOptions, beamSearch } from "./models/beam_search.ts";
 export { CaptionModel } from "./models/caption_model.ts";
 export { captionPixels, type WrittenCaption } from "./models/captioner.ts";
 export type { ModelConfig } from "./models/config.ts";
+export {
+  configForWeights,
+  encoderTensors,
+  type EncoderWeights,
+  loadEncoder,
+} from "./models/encoder_weights.ts";
 export { type LoadedModel, modelFromFile, type ModelInfo, modelToFile } from "./models/model_file.ts";
 export { Adam } from "./optim/adam.ts";
 export { type Recipe, Trainer } from "./train/trainer.ts";

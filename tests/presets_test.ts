@@ -57,6 +57,43 @@ describe("presets", { ignore: lacksFixture("data/coco/photos") }, () => {
     }
   });
 
+  it("have a second phase: self-critical training of att2in", async () => {
+    const source = `${FIXTURES}/data/coco`;
+    const data = [
+      "--annotations",
+      `${source}/captions_photos.json`,
+      "--images",
+      `${source}/photos`,
+      "--data",
+      dir,
+    ];
+    const run = ["--preset", "att2in", "--from", `${dir}/att2in/model.safetensors`, "--out", `${dir}/rl`]
+      .concat(
+        "--steps",
+        "2",
+        "--batch",
+        "3",
+        "--samples",
+        "2",
+        "--device",
+        "cpu",
+        "--validate-every",
+        "1000",
+      );
+    const { code, stderr } = await task("self-critical", ...data, ...run);
+    assert.equal(code, 0, stderr);
+    const { metadata } = parseSafetensors(Deno.readFileSync(`${dir}/rl/checkpoint.safetensors`), "rl");
+    const { baseline, clipValue, fineTune, schedule, samples } = JSON.parse(metadata.showtell).recipe;
+    const used = { baseline, clipValue, fineTune, schedule, samples };
+    assert.deepEqual(used, {
+      baseline: "greedy",
+      clipValue: 0.1,
+      fineTune: "none",
+      schedule: "constant",
+      samples: 2,
+    });
+  });
+
   it("name the command that fetches their weights", async () => {
     const { code, stderr } = await task(
       "train",

@@ -7,6 +7,7 @@ import { CpuBackend } from "../lib/backend/cpu.ts";
 import { beamSearch } from "../lib/models/beam_search.ts";
 import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
+import { ensembleDecoder } from "../lib/models/ensemble.ts";
 import type { ModelConfig } from "../lib/models/config.ts";
 import { Adam } from "../lib/optim/adam.ts";
 import { GradientNorm } from "../lib/optim/optimiser.ts";
@@ -250,6 +251,12 @@ describe("decoders of the recipes", () => {
         assert.equal(Tensor.live, live, `${what}: tensors left by the search`);
         const ids = captions.map((images) => images.map(([{ ids }]) => ids));
         assert.deepEqual(ids[1], ids[0], what);
+        const looked = tensor(exact, features, { shape: [B, P, D] });
+        const member = { decoder: trusted.decoder, features: looked };
+        const twice = await beamSearch(ensembleDecoder([member, member]), looked, { beam: 3, maxLength: 6 });
+        looked.dispose();
+        assert.deepEqual(twice.map(([{ ids }]) => ids), ids[0], `${what}: as an ensemble with itself`);
+        assert.equal(Tensor.live, live, `${what}: tensors left by the ensemble`);
         for (const each of [want, got]) {
           for (const x of [...each.grads, ...Object.values(each.value)]) x.dispose();
         }

@@ -177,14 +177,21 @@ describe("moving averages", () => {
 
     const model = new CaptionModel(exact, CONFIG, { words: WORDS, seed: 7 });
     const trainer = new Trainer(model, { ...RECIPE, average: 0.5 });
-    await steps(trainer, 3);
-    const before = await valuesOf(model);
     const name = "decoder.fc.weight";
+    const start = (await valuesOf(model)).get(name)!.slice();
+    await steps(trainer, 1);
+    const before = await valuesOf(model);
+    const moved = before.get(name)!;
     const saved = trainer.tensors.find((each) => each.name === `average.${name}`)!;
     const averages = await saved.tensor.read();
     const inside = await trainer.withAverages(() => valuesOf(model));
     assert.deepEqual(inside.get(name), averages);
-    assert.notDeepEqual(inside.get(name), before.get(name));
+    const share = 2 / 11; // of the start after the first step, (1 + 1) / (10 + 1)
+    start.forEach((value, i) => {
+      const want = share * value + (1 - share) * moved[i];
+      assert.ok(Math.abs(averages[i] - want) < 1e-12, `${averages[i]}, not ${want}`);
+      assert.notEqual(value, moved[i]);
+    });
     assert.deepEqual(await valuesOf(model), before, "training goes on with the weights");
   });
 });
@@ -286,6 +293,19 @@ describe("parameter groups", () => {
     const moved = [...before.get(name)!].map((value, i) => Math.abs(after.get(name)![i] - value));
     for (const distance of moved) {
       assert.ok(Math.abs(distance - 1e-3) < 1e-6, `${distance}, not the rate 0.001`);
+    }
+    // A resumed run's optimiser is as old as the group, not as the run.
+    const resumed = new Trainer(new CaptionModel(exact, CONFIG, { words: WORDS, seed: 7 }), {
+      ...RECIPE,
+      ...late,
+    });
+    resumed.steps = 2;
+    const first = await valuesOf(resumed.model);
+    await steps(resumed, 1);
+    const second = await valuesOf(resumed.model);
+    const distances = [...first.get(name)!].map((value, i) => Math.abs(second.get(name)![i] - value));
+    for (const distance of distances) {
+      assert.ok(Math.abs(distance - 1e-2) < 1e-5, `${distance}, not the rate 0.01`);
     }
   });
 });

@@ -14,6 +14,13 @@ const SHARE = { type: "number", max: 0.95 } as const;
 /** Flags of the model. */
 export const MODEL_OPTIONS = {
   encoder: { choices: ENCODERS, description: "what looks at the picture" },
+  channels: {
+    type: "integer",
+    list: true,
+    min: 1,
+    max: 4096,
+    description: "output channels of the four blocks of tiny, such as 32,64,128,256",
+  },
   grid: {
     type: "integer",
     max: 64,

@@ -191,7 +191,8 @@ export function trainingPlan(options: Options<typeof TRAIN_OPTIONS>): TrainingPl
 /** A preset with what the flags say in its place. */
 function overridden(options: Options<typeof TRAIN_OPTIONS>): Preset {
   const base: Preset = PRESETS[options.preset];
-  const given = Object.entries(options).filter(([key, value]) => key in base && value !== undefined);
+  const isGiven = (value: unknown) => value !== undefined && !(Array.isArray(value) && value.length === 0);
+  const given = Object.entries(options).filter(([key, value]) => key in base && isGiven(value));
   const preset: Preset = {
     ...base,
     ...Object.fromEntries(

@@ -98,7 +98,7 @@ export const PRESETS = {
     weights: RESNET101,
     fineTune: "all",
     fineTuneAfterEpochs: 55, // number_of_steps: 1,000,000 in the first phase
-    encoderLearningRate: 5e-4, // train_inception_learning_rate, of the whole model in its second phase
+    encoderLearningRate: 0.032, // by epoch 55 it has fallen to train_inception_learning_rate, 0.0005
     decoder: "show_tell",
     size: 224,
     embedding: 512, // embedding_size
