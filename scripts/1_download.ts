@@ -9,9 +9,8 @@
  * Takes  the time of 253 MB of captions and 0.16 MB a photo on your line: about 2 minutes at 5 MB/s for 500 photos.
  *
  * Whatever stops it (Ctrl-C, a cut line, a power failure): the same command again goes on where it was.
- *
  * --allow-net names no host and the others no folder because --mirror and --data may be any. The task adds
- * --allow-sys=statfs, to know the disk's room, and --allow-env=IMAGESCRIPT_WASM_SIMD, for --decode on CMYK photos.
+ * --allow-sys=statfs, to know the disk's room, and --allow-env=IMAGESCRIPT_WASM_SIMD, to decode CMYK photos.
  */
 import { DATASETS } from "../lib/data/coco_sources.ts";
 import { WEIGHT_NAMES } from "../lib/data/weight_sources.ts";
@@ -50,7 +49,7 @@ const OPTIONS = {
     choices: ["auto", "single", "zip"],
     description: "one by one, or the published zip; auto takes the cheaper",
   },
-  decode: { default: false, description: "decode each photo too; without it, only its structure is checked" },
+  decode: { default: "yes", choices: ["yes", "no"], description: "decode each photo before keeping it" },
   concurrency: { default: 8, min: 1, max: 32, description: "connections at a time" },
   mirror: { placeholder: "URL", description: "takes the place of http://images.cocodataset.org, same paths" },
   weights: {
@@ -82,7 +81,8 @@ async function main(): Promise<number> {
   const options = parseOptions(Deno.args, OPTIONS, ABOUT);
   const { dataset, split: splits, count, seed, data, photos: way, concurrency } = options;
   const pool = openPicturePool(); // starts workers when the first photo is decoded
-  const decode = options.decode ? (path: string) => pool.load(path, DEFAULT_PREPROCESSING) : undefined;
+  const load = (path: string) => pool.load(path, DEFAULT_PREPROCESSING);
+  const decode = options.decode === "yes" ? load : undefined;
   const stop = new AbortController();
   const job: DownloadJob = { ...options, splits, decode, signal: stop.signal };
   checkJob(job);

@@ -40,7 +40,13 @@ async function run(args: readonly string[]) {
 }
 
 /** The arguments that make the script load from a host. */
-const from = (host: CocoHost, data: string) => ["--mirror", host.url, "--checksum", "skip", "--data", data];
+/** For photos that are none but by their markers. */
+const from = (host: CocoHost, data: string) => [...fromHost(host, data), "--decode", "no"];
+const fromHost = (host: CocoHost, data: string) => [
+  ...["--mirror", host.url],
+  ...["--checksum", "skip"],
+  ...["--data", data],
+];
 
 /** All files below a folder by path, the report left out. */
 function tree(dir: string, prefix = ""): Record<string, Uint8Array> {
@@ -166,13 +172,13 @@ describe("scripts/1_download.ts", () => {
     for (const name of [names[0], names[3]]) assert.deepEqual(flickr[`img/${name}`], FLICKR_PHOTOS[name]);
   });
 
-  it("decodes when told to, and then keeps nothing that only looks like a photo", async () => {
+  it("decodes, and keeps nothing that only looks like a photo, unless told not to", async () => {
     await using host = new CocoHost(cocoFiles());
     const good = `/val2014/${photoName("val2014", 42)}`;
     const data = Uint8Array.from({ length: 3 * 48 * 32 }, (_, i) => i % 256);
     host.files[good] = (await encodeJpeg({ width: 48, height: 32, data })).slice();
     const dir = folder();
-    const { code } = await run([...from(host, dir), "--split", "val", "--count", "all", "--decode"]);
+    const { code } = await run([...fromHost(host, dir), "--split", "val", "--count", "all"]);
     assert.equal(code, 1);
     const { failed, photos } = readReport(dir);
     assert.deepEqual(photos, { wanted: 4, there: 0, fetched: 1, failed: 3 });
@@ -206,7 +212,7 @@ describe("scripts/1_download.ts", () => {
   it("refuses another archive than the published one, unless its hash is named", async () => {
     await using host = new CocoHost(cocoFiles());
     const data = folder();
-    const args = ["--mirror", host.url, "--data", data, "--count", "1"];
+    const args = ["--mirror", host.url, "--data", data, "--count", "1", "--decode", "no"];
     const refused = await run(args);
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /^Cannot download http:\/\/\S+: it has \d+ bytes[^()]+\n$/m); // no stack offered

@@ -33,6 +33,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
   } catch (error) {
     // the task's flags or the decoders' own files are wrong, not the picture
     if (error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.NotFound) throw error;
+    if ((error as { code?: unknown } | null)?.code === "ERR_MODULE_NOT_FOUND") throw error;
     const subject = `decode ${options.name ?? "the picture"}`;
     if (!header.complete) {
       throw new PictureError(subject, "truncated", "it is truncated, save or download it again");
