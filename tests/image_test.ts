@@ -1,7 +1,7 @@
 /** Pictures in memory: orientation, preprocessing, augmentation, headers. */
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { flattenOnWhite } from "../lib/image/alpha.ts";
+import { dropAlpha, flattenOnWhite } from "../lib/image/alpha.ts";
 import { augment } from "../lib/image/augment.ts";
 import { centreBox, crop, shortSideSize } from "../lib/image/crop.ts";
 import { sniff } from "../lib/image/header.ts";
@@ -74,6 +74,16 @@ describe("preprocess()", () => {
     const pixels = formulaPixels(64, 64);
     preprocess(pixels, DEFAULT_PREPROCESSING).fill(0);
     assert.deepEqual(pixels, formulaPixels(64, 64));
+  });
+});
+
+describe("dropAlpha()", () => {
+  it("keeps three channels of every pixel, at any number of pixels and any place in memory", () => {
+    for (const [width, height, offset] of [[4, 2, 0], [7, 3, 8], [1, 1, 0], [5, 1, 3]]) {
+      const rgba = new Uint8Array(offset + 4 * width * height).map((_, i) => i * 37 % 256).subarray(offset);
+      const wanted = rgba.filter((_, i) => i % 4 < 3);
+      assert.deepEqual(dropAlpha(rgba, { width, height }), { width, height, data: wanted });
+    }
   });
 });
 

@@ -20,7 +20,7 @@ export const LOADER_NAMES = [
 
 const [DECODE, MEMORY, DISK] = LOADER_NAMES;
 /** Pictures, copies of a few different ones. */
-const [PICTURES, DIFFERENT] = [128, 8];
+const [PICTURES, DIFFERENT] = [768, 8];
 const BATCH = 16;
 const MEASURED_MS = 300;
 

@@ -4,7 +4,7 @@
  *
  * Needs --allow-read for the decoders' own files; PNG, GIF and CMYK JPEGs need --allow-env=IMAGESCRIPT_WASM_SIMD too.
  */
-import { flattenOnWhite } from "../image/alpha.ts";
+import { dropAlpha, flattenOnWhite } from "../image/alpha.ts";
 import { type PictureHeader, sniff, type SniffOptions } from "../image/header.ts";
 import { orient } from "../image/orient.ts";
 import { PictureError } from "../image/picture_error.ts";
@@ -80,7 +80,7 @@ async function decodeStored(
   }
   const { width, height, rgba, warning } = await decodeJpeg(bytes);
   if (warning && DAMAGE.test(warning)) throw new Error(warning);
-  return flattenOnWhite(rgba, { width, height });
+  return dropAlpha(rgba, { width, height });
 }
 
 function whyUnreadable(error: unknown): string {
