@@ -299,6 +299,26 @@ describe("retryAfter()", () => {
   });
 });
 
+/** How a download ends where writing to `full` finds no room: in a process that may write to devices. */
+async function failureInFullFolder(
+  photos: unknown,
+  { dir, full }: { readonly dir: string; readonly full: string },
+): Promise<{ name: string; message: string }> {
+  const module = new URL("../lib/deno/download_photos.ts", import.meta.url).href;
+  const code = `import { fetchPhotos } from ${JSON.stringify(module)};
+    const [photos, dir, full, quick] = Deno.args;
+    await Deno.symlink("/dev/full", full);
+    const { name, message } = await fetchPhotos(JSON.parse(photos), dir, { ...JSON.parse(quick), concurrency: 1 })
+      .catch((error) => error);
+    console.log(JSON.stringify({ name, message }));`;
+  const args = ["eval", code, JSON.stringify(photos), dir, full, JSON.stringify(QUICK)];
+  const cwd = new URL("..", import.meta.url).pathname;
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd }).output();
+  const [out, said] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assert.ok(out, said);
+  return JSON.parse(out);
+}
+
 describe("fetchPhotos()", () => {
   const files = Object.fromEntries(
     Array.from({ length: 24 }, (_, i) => [`/val2014/${i}.jpg`, fakeJpeg(3_000 + 100 * i, i)]),
@@ -417,12 +437,12 @@ describe("fetchPhotos()", () => {
     await using host = new CocoHost(files);
     const dir = folder();
     await Deno.mkdir(dir, { recursive: true });
-    await Deno.symlink("/dev/full", `${dir}/3.jpg.part`);
-    await assert.rejects(fetchPhotos(photosOf(host), dir, { ...QUICK, concurrency: 1 }), {
-      name: "DiskError",
-      message:
-        /^Cannot write \S+3\.jpg\.part: the disk is full .*; mend that, and the same command goes on from here$/,
-    });
+    const { name, message } = await failureInFullFolder(photosOf(host), { dir, full: `${dir}/3.jpg.part` });
+    assert.equal(name, "DiskError");
+    assert.match(
+      message,
+      /^Cannot write \S+3\.jpg\.part: the disk is full .*; mend that, and the same command goes on from here$/,
+    );
     assert.deepEqual(names(dir), ["0.jpg", "1.jpg", "2.jpg"]);
     assert.equal(host.requests.length, 4);
     await fetchPhotos(photosOf(host).slice(3), dir, QUICK);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { copyKernel, fillKernel } from "../kernels/elementwise.ts";
-import type { Kernel } from "../kernels/kernel.ts";
+import type { Grid, Kernel } from "../kernels/kernel.ts";
 import type { Backend } from "../lib/backend/backend.ts";
 import { CpuBackend } from "../lib/backend/cpu.ts";
 import { WebgpuBackend } from "../lib/backend/webgpu.ts";
@@ -127,8 +127,10 @@ function folded(kernel: Kernel): Kernel {
 }
 
 describe("past 65,535 workgroups", () => {
-  const cases = KERNEL_CASES.filter(({ kernel, program }) =>
-    program === kernel && /num_workgroups/.test(kernel.wgsl)
+  // A kernel whose grid has more axes from the start folds in a way of its own: its cases see to that.
+  const isRow = ([, y, z]: Grid) => y === 1 && z === 1;
+  const cases = KERNEL_CASES.filter(({ kernel, program, make }) =>
+    program === kernel && /num_workgroups/.test(kernel.wgsl) && isRow(kernel.workgroups(make().params))
   );
 
   it("every kernel whose grid folds finds its elements", { ignore: lacksAdapter }, async () => {
