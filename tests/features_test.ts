@@ -10,7 +10,6 @@ import { TokenTable } from "../lib/data/token_table.ts";
 import { featureBytes } from "../lib/deno/feature_records.ts";
 import { countFeatures, featureOrigin, openFeatures, prepareFeatures } from "../lib/deno/features.ts";
 import type { PictureFile } from "../lib/deno/shards.ts";
-import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
 import { type HostPictures, uploadPixels } from "../lib/models/device_batch.ts";
 import { encoderHash } from "../lib/models/encoder_hash.ts";
@@ -19,20 +18,10 @@ import { hash32 } from "../lib/random.ts";
 import { type Recipe, Trainer } from "../lib/train/trainer.ts";
 import { scope } from "../lib/scope.ts";
 import { backends } from "./devices.ts";
+import { CONFIG, WORDS } from "./small_model.ts";
 
 const PICTURES = 21;
 const SIZE = 16;
-const WORDS = 12;
-const CONFIG: ModelConfig = {
-  encoder: "tiny",
-  channels: [4, 6, 8, 10],
-  decoder: "attend",
-  embedding: 7,
-  hidden: 9,
-  attention: 5,
-  dropout: 0.3,
-  preprocessing: { ...DEFAULT_PREPROCESSING, size: SIZE },
-};
 const FILES: PictureFile[] = Array.from(
   { length: PICTURES },
   (_, i) => ({ name: `${i}.jpg`, path: String(i), bytes: 10 + i, modified: 5 }),

@@ -5,7 +5,6 @@ import { valueAndGrad } from "../lib/autograd.ts";
 import type { Backend } from "../lib/backend/backend.ts";
 import { CpuBackend } from "../lib/backend/cpu.ts";
 import { cutRows } from "../lib/data/parts.ts";
-import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
 import { cutBatch } from "../lib/models/batch_parts.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
 import { type HostWords, uploadBatch } from "../lib/models/device_batch.ts";
@@ -20,18 +19,8 @@ import { Team } from "../lib/train/team.ts";
 import { Trainer } from "../lib/train/trainer.ts";
 import { compare } from "./check_op.ts";
 import { backends } from "./devices.ts";
+import { CONFIG, WORDS } from "./small_model.ts";
 
-const WORDS = 12;
-const CONFIG: ModelConfig = {
-  encoder: "tiny",
-  channels: [4, 6, 8, 10],
-  decoder: "attend",
-  embedding: 7,
-  hidden: 9,
-  attention: 5,
-  dropout: 0.3,
-  preprocessing: { ...DEFAULT_PREPROCESSING, size: 16 },
-};
 const RECIPE = {
   learningRate: 1e-3,
   schedule: "constant",

@@ -14,6 +14,16 @@ const SMALL = ["--size", "32", "--hidden", "24", "--embedding", "24", "--attenti
 
 let dir = "";
 
+/** Flags that name the fixtures' photographs; what is packed of them is shared. */
+const photographs = () => {
+  const source = `${FIXTURES}/data/coco`;
+  return [
+    ...["--annotations", `${source}/captions_photos.json`],
+    ...["--images", `${source}/photos`],
+    ...["--data", dir],
+  ];
+};
+
 describe("presets", { ignore: lacksFixture("data/coco/photos") }, () => {
   beforeAll(async () => {
     dir = await Deno.makeTempDir();
@@ -21,15 +31,7 @@ describe("presets", { ignore: lacksFixture("data/coco/photos") }, () => {
   afterAll(() => Deno.remove(dir, { recursive: true }));
 
   it("train 20 steps on the photographs, and the model file says what was used", async () => {
-    const source = `${FIXTURES}/data/coco`;
-    const data = [
-      "--annotations",
-      `${source}/captions_photos.json`,
-      "--images",
-      `${source}/photos`,
-      "--data",
-      dir,
-    ];
+    const data = photographs();
     const run = (name: string): ["train", ...string[]] => {
       return ["train", "--preset", name, "--out", `${dir}/${name}`, ...data, ...SMALL];
     };
@@ -58,15 +60,7 @@ describe("presets", { ignore: lacksFixture("data/coco/photos") }, () => {
   });
 
   it("have a second phase: self-critical training of att2in", async () => {
-    const source = `${FIXTURES}/data/coco`;
-    const data = [
-      "--annotations",
-      `${source}/captions_photos.json`,
-      "--images",
-      `${source}/photos`,
-      "--data",
-      dir,
-    ];
+    const data = photographs();
     const run = ["--preset", "att2in", "--from", `${dir}/att2in/model.safetensors`, "--out", `${dir}/rl`]
       .concat(
         "--steps",

@@ -4,34 +4,21 @@ import { describe, it } from "@std/testing/bdd";
 import { valueAndGrad } from "../lib/autograd.ts";
 import { CpuBackend } from "../lib/backend/cpu.ts";
 import { changePicture, resized } from "../lib/data/augmented.ts";
-import { BatchLoader, type BatchSource } from "../lib/data/batches.ts";
-import { TokenTable } from "../lib/data/token_table.ts";
-import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
+import { BatchLoader } from "../lib/data/batches.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
-import type { ModelConfig } from "../lib/models/config.ts";
 import { sampledInputs } from "../lib/models/sampled_inputs.ts";
 import { LossScale } from "../lib/optim/loss_scale.ts";
 import { MovingAverage } from "../lib/optim/moving_average.ts";
 import { GradientNorm } from "../lib/optim/optimiser.ts";
 import { Sgd } from "../lib/optim/sgd.ts";
-import { hash32 } from "../lib/random.ts";
 import { scope } from "../lib/scope.ts";
 import { Tensor, tensor } from "../lib/tensor.ts";
 import type { Recipe } from "../lib/train/recipe.ts";
 import { Trainer } from "../lib/train/trainer.ts";
 import { backends } from "./devices.ts";
+import { CONFIG as SMALL, randomPictures, WORDS } from "./small_model.ts";
 
-const WORDS = 12;
-const CONFIG: ModelConfig = {
-  encoder: "tiny",
-  channels: [4, 6, 8, 10],
-  decoder: "attend",
-  embedding: 7,
-  hidden: 9,
-  attention: 5,
-  dropout: 0,
-  preprocessing: { ...DEFAULT_PREPROCESSING, size: 16 },
-};
+const CONFIG = { ...SMALL, dropout: 0 };
 const RECIPE: Recipe = {
   learningRate: 1e-2,
   schedule: "constant",
@@ -43,30 +30,7 @@ const RECIPE: Recipe = {
 };
 const exact = new CpuBackend();
 
-/** Ten random pictures, `size` wide, with a caption of 3 to 7 words each. */
-function pictures(size = 16): BatchSource {
-  const lengths = Array.from({ length: 10 }, (_, i) => 5 + hash32(1, i) % 5);
-  const ids = lengths.flatMap((length, i) =>
-    Array.from({ length }, (_, t) => t === 0 ? 1 : t === length - 1 ? 2 : 4 + hash32(2, i, t) % (WORDS - 4))
-  );
-  const starts = lengths.reduce((all, length) => [...all, all.at(-1)! + length], [0]);
-  const bytes = size * size * 3;
-  return {
-    imageIds: lengths.map((_, i) => 100 + i),
-    tokens: new TokenTable(
-      Uint32Array.from(ids),
-      Uint32Array.from(starts),
-      Uint32Array.from(starts.map((_, i) => i)),
-    ),
-    size,
-    pixels(images, out = new Uint8Array(images.length * bytes)) {
-      for (let i = 0; i < out.length; i++) out[i] = hash32(3, images[Math.floor(i / bytes)], i % bytes) & 255;
-      return out;
-    },
-  };
-}
-
-const batch = new BatchLoader(pictures(), { batchSize: 10, seed: 1 }).batch({ epoch: 0, step: 0 });
+const batch = new BatchLoader(randomPictures(), { batchSize: 10, seed: 1 }).batch({ epoch: 0, step: 0 });
 
 async function steps(trainer: Trainer, count: number) {
   for (let i = 0; i < count; i++) await trainer.step(batch);
@@ -314,7 +278,7 @@ describe("changed pictures", () => {
   const changes = { size: 16, flip: true, colour: 0.2, seed: 9 };
 
   it("are cut from larger ones, by caption and epoch alone", () => {
-    const source = pictures(20);
+    const source = randomPictures(20);
     const loader = (batchSize: number) => new BatchLoader(source, { batchSize, seed: 1, changes });
     const byImage = (batchSize: number, epoch: number) => {
       const found = new Map<number, string>();
@@ -359,7 +323,7 @@ describe("changed pictures", () => {
   });
 
   it("are beside whole ones for validation, brought to the model's size", () => {
-    const small = resized(pictures(20), 16);
+    const small = resized(randomPictures(20), 16);
     assert.equal(small.size, 16);
     assert.equal(small.pixels([3, 4]).length, 2 * 16 * 16 * 3);
     assert.equal(resized(small, 16), small);

@@ -3,33 +3,19 @@ import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import type { Backend } from "../lib/backend/backend.ts";
 import { openCpu } from "../lib/backend/cpu.ts";
-import { type Batch, BatchLoader, type BatchSource } from "../lib/data/batches.ts";
+import { type Batch, BatchLoader } from "../lib/data/batches.ts";
 import { parseSafetensors, serialiseSafetensors } from "../lib/data/safetensors.ts";
-import { TokenTable } from "../lib/data/token_table.ts";
-import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
-import type { ModelConfig } from "../lib/models/config.ts";
 import { modelFromFile, type ModelInfo, modelToFile } from "../lib/models/model_file.ts";
 import { sha256 } from "../lib/data/sha256.ts";
-import { hash32 } from "../lib/random.ts";
 import { Tensor } from "../lib/tensor.ts";
 import { checkpointToFile, resumeFrom } from "../lib/train/checkpoint.ts";
 import { type RunHooks, runTraining } from "../lib/train/run.ts";
 import { learningRateAt } from "../lib/train/schedule.ts";
 import { type Reading, type Recipe, Trainer } from "../lib/train/trainer.ts";
 import { backends } from "./devices.ts";
+import { CONFIG, randomPictures, WORDS } from "./small_model.ts";
 
-const WORDS = 12;
-const CONFIG: ModelConfig = {
-  encoder: "tiny",
-  channels: [4, 6, 8, 10],
-  decoder: "attend",
-  embedding: 7,
-  hidden: 9,
-  attention: 5,
-  dropout: 0.3,
-  preprocessing: { ...DEFAULT_PREPROCESSING, size: 16 },
-};
 const RECIPE = {
   learningRate: 1e-2,
   schedule: "cosine",
@@ -49,29 +35,6 @@ const INFO: ModelInfo = {
   dataHash: "0123",
 };
 
-/** Ten random pictures with one caption of 3 to 7 words each. */
-function pictures(): BatchSource {
-  const lengths = Array.from({ length: 10 }, (_, i) => 5 + hash32(1, i) % 5);
-  const ids = lengths.flatMap((length, i) =>
-    Array.from({ length }, (_, t) => t === 0 ? 1 : t === length - 1 ? 2 : 4 + hash32(2, i, t) % (WORDS - 4))
-  );
-  const starts = lengths.reduce((all, length) => [...all, all.at(-1)! + length], [0]);
-  const bytes = 16 * 16 * 3;
-  return {
-    imageIds: lengths.map((_, i) => 100 + i),
-    tokens: new TokenTable(
-      Uint32Array.from(ids),
-      Uint32Array.from(starts),
-      Uint32Array.from(starts.map((_, i) => i)),
-    ),
-    size: 16,
-    pixels(images, out = new Uint8Array(images.length * bytes)) {
-      for (let i = 0; i < out.length; i++) out[i] = hash32(3, images[Math.floor(i / bytes)], i % bytes) & 255;
-      return out;
-    },
-  };
-}
-
 const QUIET: RunHooks = {
   log: () => Promise.resolve(),
   validate: () => Promise.resolve(),
@@ -82,7 +45,7 @@ const QUIET: RunHooks = {
 const EVERY = { steps: RECIPE.steps, logEvery: 4, validateEvery: 1000, checkpointDue: () => false };
 
 function loader(): BatchLoader {
-  return new BatchLoader(pictures(), { batchSize: 4, seed: RECIPE.seed });
+  return new BatchLoader(randomPictures(), { batchSize: 4, seed: RECIPE.seed });
 }
 
 describe("a training run", () => {

@@ -1,6 +1,6 @@
 // This module is browser compatible.
 import type { Backend } from "../backend/backend.ts";
-import { hash32, Random } from "../random.ts";
+import { Random } from "../random.ts";
 import { type Shape, sizeOf, Tensor } from "../tensor.ts";
 
 /** How a tensor lies in a file, where PyTorch's order differs from ours. "conv": file OIHW, device HWIO. */
@@ -111,9 +111,4 @@ export class Parameters {
   dispose(): void {
     for (const { tensor } of this.all) tensor.dispose();
   }
-}
-
-/** A seed for one purpose from the seed of a run. */
-export function seedFor(seed: number, purpose: number): number {
-  return hash32(seed, purpose);
 }

@@ -48,8 +48,3 @@ export function agree<T>(group: Communicator, value: T): T {
   group.broadcast(said);
   return JSON.parse(new TextDecoder().decode(said));
 }
-
-/** Waits until all processes have come here. */
-export function barrier(group: Communicator): void {
-  group.sum(new Float64Array(1));
-}
