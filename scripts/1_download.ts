@@ -14,12 +14,13 @@
  */
 import { DATASETS } from "../lib/data/coco_sources.ts";
 import { WEIGHT_NAMES } from "../lib/data/weight_sources.ts";
-import { type CommandDescription, parseOptions } from "../lib/deno/cli.ts";
+import { type CommandDescription, type Options, parseOptions } from "../lib/deno/cli.ts";
 import * as download from "../lib/deno/download.ts";
+import { type CountedJob, type OnChosen, reportedDownload } from "../lib/deno/download_account.ts";
 import { checkJob, type DownloadJob, partBytes } from "../lib/deno/download_archive.ts";
 import { choosePhotos, listPhotos, missingPhotos } from "../lib/deno/download_list.ts";
 import * as plan from "../lib/deno/download_plan.ts";
-import { describeReport, type DownloadReport, writeReport } from "../lib/deno/download_report.ts";
+import { describeReport } from "../lib/deno/download_report.ts";
 import { downloadWeights } from "../lib/deno/download_weights.ts";
 import { openPicturePool } from "../lib/deno/picture_pool.ts";
 import { Interrupted, runScript } from "../lib/deno/run_script.ts";
@@ -79,12 +80,12 @@ const ABOUT: CommandDescription = {
 async function main(): Promise<number> {
   // 1. What is asked for.
   const options = parseOptions(Deno.args, OPTIONS, ABOUT);
-  const { dataset, split: splits, count, seed, data, photos: way, concurrency } = options;
+  const { dataset, split: splits, count, seed, data } = options;
   const pool = openPicturePool(); // starts workers when the first photo is decoded
   const load = (path: string) => pool.load(path, DEFAULT_PREPROCESSING);
   const decode = options.decode === "yes" ? load : undefined;
   const stop = new AbortController();
-  const job: DownloadJob = { ...options, splits, decode, signal: stop.signal };
+  const job: CountedJob = { ...options, splits, decode, signal: stop.signal };
   checkJob(job);
   Deno.addSignalListener("SIGINT", () => {
     stop.abort(new Interrupted(`Stopped. What is in ${data} is whole; run the same command again to go on.`));
@@ -95,27 +96,38 @@ async function main(): Promise<number> {
     return 0;
   }
   console.error(`${dataset} ${splits.join(", ")}, photos: ${count}, seed ${seed}, into ${data}`);
-
-  // 2. What it costs, before anything is transferred.
   await ensureWritable(data);
-  const started = performance.now();
+
+  // 2. All of it; and what came of it, even where it ends early. What failed is tried again by the next run.
+  const report = await reportedDownload(job, (job, onChosen) => fetchAll(job, options, onChosen));
+  pool.close();
+  console.log(options.json ? JSON.stringify(report) : describeReport(report, job).join("\n"));
+  return report.failed.length > 0 ? 1 : 0;
+}
+
+async function fetchAll(job: DownloadJob, options: Options<typeof OPTIONS>, onChosen: OnChosen) {
+  const { dataset, splits, data, mirror, checksum } = job;
+  const { count, seed, photos: way, concurrency } = options;
+
+  // 3. What it costs, before anything is transferred.
   const planOptions = { way, partBytes: (folder: string) => partBytes(job, folder) };
   if ((await download.missingFiles(job)).length > 0) {
     const captions = plan.captionsCost(dataset);
     const photos = plan.expectedCost(DATASETS[dataset].photos, splits, { ...planOptions, count });
     const all = plan.sumCosts([captions, photos]);
     console.error(`captions and photos: ${await plan.describeCost(all, { dir: data, concurrency })}`);
-    const { mirror, checksum } = options; // a mirror may hold fewer photos, and captions of another size
+    // A mirror may hold fewer photos, and captions of another size.
     if (mirror === undefined || !checksum) await plan.ensureRoom(mirror === undefined ? all : captions, data);
   }
 
-  // 3. The captions: one zip, unpacked into annotations. They say which photos there are.
-  const captionBytes = await download.downloadCaptions(job);
+  // 4. The captions: one zip, unpacked into annotations. They say which photos there are.
+  await download.downloadCaptions(job);
 
-  // 4. Which photos: some of all, drawn by seed, so that the same command means the same photos; less those on disk.
+  // 5. Which photos: some of all, drawn by seed, so that the same command means the same photos; less those on disk.
   const listed = await listPhotos(dataset, { annotations: download.annotationsFolder(job), splits });
   const wanted = choosePhotos(listed, count, seed);
   const missing = missingPhotos(wanted, download.photosFolder(job));
+  onChosen(wanted, missing);
   const folders = plan.planPhotos(missing, planOptions);
   const cost = plan.sumCosts(folders.map((folder) => folder.cost));
   if (missing.length > 0) {
@@ -124,26 +136,8 @@ async function main(): Promise<number> {
     await plan.ensureRoom(cost, data);
   }
 
-  // 5. The photos, a few at a time, into img: each gets its name when it is whole.
-  const { fetched, failed, receivedBytes, gaveUp } = await download.downloadPhotos(job, folders);
-  pool.close();
-
-  // 6. What came of it. What failed is named with the reason, and tried again by the next run.
-  const report: DownloadReport = {
-    dataset,
-    splits,
-    count,
-    seed,
-    captions: download.neededFiles(job),
-    photos: { wanted: wanted.length, there: wanted.length - missing.length, fetched, failed: failed.length },
-    receivedBytes: captionBytes + receivedBytes,
-    seconds: Math.round(performance.now() - started) / 1000,
-    gaveUp,
-    failed,
-  };
-  await writeReport(job, report);
-  console.log(options.json ? JSON.stringify(report) : describeReport(report, job).join("\n"));
-  return failed.length > 0 ? 1 : 0;
+  // 6. The photos, a few at a time, into img: each gets its name when it is whole.
+  return await download.downloadPhotos(job, folders);
 }
 
 if (import.meta.main) await runScript(main);

@@ -78,7 +78,7 @@ describe("scripts/1_download.ts", () => {
     const { photos, failed, dataset } = JSON.parse(first.stdout);
     assert.deepEqual([dataset, photos, failed], [
       "coco2014",
-      { wanted: 12, there: 0, fetched: 12, failed: 0 },
+      { wanted: 12, there: 0, fetched: 12, missing: 0, failed: 0 },
       [],
     ]);
     assert.deepEqual(readReport(data), JSON.parse(first.stdout));
@@ -181,7 +181,7 @@ describe("scripts/1_download.ts", () => {
     const { code } = await run([...fromHost(host, dir), "--split", "val", "--count", "all"]);
     assert.equal(code, 1);
     const { failed, photos } = readReport(dir);
-    assert.deepEqual(photos, { wanted: 4, there: 0, fetched: 1, failed: 3 });
+    assert.deepEqual(photos, { wanted: 4, there: 0, fetched: 1, missing: 3, failed: 3 });
     assert.match(failed[0].reason, /it is damaged or of a rare kind/);
     assert.deepEqual(tree(dir), { ...COCO2014, [`img/${photoName("val2014", 42)}`]: host.files[good] });
   });
@@ -274,6 +274,7 @@ describe("scripts/1_download.ts", () => {
       full.stderr,
       /^Cannot write \S+\.zip\.part: larger files are not allowed .* goes on from here$/m,
     );
+    assert.match(readReport(data).ended, /^Cannot write \S+\.zip\.part: larger files are not allowed/);
     assert.deepEqual(host.requests.map(({ range }) => range), [null]);
     assert.deepEqual(Object.keys(tree(data)).filter((path) => !path.endsWith(".part")), []);
     const again = await run(args);
@@ -303,6 +304,41 @@ describe("scripts/1_download.ts", () => {
     }
     host.heal();
     assert.equal((await run([...from(host, data), "--count", "all"])).code, 0);
+  });
+
+  it("reports the run that was stopped or failed, not the one before", async () => {
+    await using host = new CocoHost(cocoFiles());
+    const data = folder();
+    host.fault(ANNOTATIONS, { kind: "status", status: 404 });
+    const failing = await run([...from(host, data), "--count", "3"]);
+    const early = readReport(data);
+    assert.ok(failing.stderr.endsWith(`${early.ended}\n`) && /answered 404/.test(early.ended), early.ended);
+    assert.deepEqual([early.photos, early.captions, early.missingCaptions.length], [null, [], 2]);
+
+    host.heal();
+    assert.equal((await run([...from(host, data), "--count", "3"])).code, 0);
+    assert.ok(!("ended" in readReport(data)));
+    const missing = Object.keys(host.files).find((path) =>
+      path.endsWith(".jpg") && /2014/.test(path) && !host.paths.includes(path)
+    )!;
+    host.fault(missing, { kind: "status", status: 404 }).fault("*", {
+      kind: "drip",
+      bytes: 500,
+      everyMs: 20,
+    });
+    const before = host.requests.length;
+    const child = start([...from(host, data), "--count", "all", "--concurrency", "1"]);
+    while (host.requests.length < before + 6) await host.nextRequest();
+    child.kill("SIGINT");
+    await child.output();
+    const { count, photos, failed, ended, receivedBytes } = readReport(data);
+    assert.match(ended, /^Stopped\. .* run the same command again to go on\.$/);
+    assert.deepEqual([count, photos.wanted, photos.there], ["all", 12, 3]);
+    const found = Object.keys(tree(data)).filter((path) => path.endsWith(".jpg"));
+    assert.deepEqual([photos.fetched, photos.missing], [found.length - 3, 12 - found.length]);
+    assert.ok(photos.fetched >= 4 && receivedBytes >= 16_000, JSON.stringify(photos)); // of 4,000 bytes and more each
+    assert.deepEqual([photos.failed, failed.length], [1, 1]);
+    assert.match(failed[0].url + failed[0].reason, new RegExp(`${missing}.*404`));
   });
 
   it("ends with the same bytes when it is killed at 20 random moments", async () => {

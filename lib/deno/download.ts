@@ -39,17 +39,16 @@ export async function missingFiles(job: DownloadJob): Promise<string[]> {
 /**
  * Downloads and unpacks the captions, unless they are there.
  *
- * @returns Bytes received.
  * @throws {DownloadError} If the archive cannot be had.
  * @throws {Error} If it is damaged, or lacks a file that the splits need.
  */
-export async function downloadCaptions(job: DownloadJob): Promise<number> {
-  if ((await missingFiles(job)).length === 0) return 0;
+export async function downloadCaptions(job: DownloadJob): Promise<void> {
+  if ((await missingFiles(job)).length === 0) return;
   const { annotations, files } = DATASETS[job.dataset];
   const archive = job.checksum === undefined || job.checksum === "skip"
     ? annotations
     : { ...annotations, sizeBytes: undefined, sha256: job.checksum, md5: undefined };
-  const receivedBytes = await withArchive(job, archive, (path, onProgress) => {
+  await withArchive(job, archive, (path, onProgress) => {
     const select = (name: string) => files[baseName(name)] ? baseName(name) : undefined;
     return unzip(path, annotationsFolder(job), { select, onProgress, signal: job.signal });
   });
@@ -62,7 +61,6 @@ export async function downloadCaptions(job: DownloadJob): Promise<number> {
         `no such file, choose another --split or another --mirror`,
     );
   }
-  return receivedBytes;
 }
 
 /**

@@ -46,6 +46,8 @@ export interface FetchPhotosOptions extends RetryOptions {
   readonly concurrency?: number;
   /** Called after each photo with those done, those of them that failed, and the bytes received so far. */
   readonly onPhoto?: (done: number, failed: number, receivedBytes: number) => void;
+  /** Called with each photo that fails, as soon as it has. */
+  readonly onFailure?: (failure: PhotoFailure) => void;
   /** Decodes a file: rejects with what is wrong with it. Default: the structure is walked through, nothing decoded. */
   readonly decode?: (path: string) => Promise<unknown>;
 }
@@ -67,7 +69,7 @@ export async function fetchPhotos(
   dir: string,
   options: FetchPhotosOptions = {},
 ): Promise<PhotoResult> {
-  const { concurrency = 8, onPhoto, decode, signal } = options;
+  const { concurrency = 8, onPhoto, onFailure, decode, signal } = options;
   const retry = { pause: new Pause(), ...options };
   const failed: PhotoFailure[] = [];
   let next = 0;
@@ -75,6 +77,10 @@ export async function fetchPhotos(
   let receivedBytes = 0;
   let inARow = 0;
   let gaveUp: string | undefined;
+  const fail = (failure: PhotoFailure) => {
+    failed.push(failure);
+    onFailure?.(failure);
+  };
   for (const folder of new Set(photos.map(({ fileName }) => folderOf(`${dir}/${fileName}`)))) {
     await ensureDir(folder);
   }
@@ -91,7 +97,7 @@ export async function fetchPhotos(
       signal?.throwIfAborted();
       if (!(error instanceof DownloadError || error instanceof PictureError)) throw error;
       const reason = error instanceof PictureError ? error.reason : error.message;
-      failed.push({ file: fileName, url, reason });
+      fail({ file: fileName, url, reason });
       inARow = error instanceof DownloadError && error.retry ? inARow + 1 : 0;
       if (inARow >= GIVE_UP_AFTER) gaveUp = reason;
     }
@@ -105,7 +111,7 @@ export async function fetchPhotos(
   };
   await settled(Array.from({ length: Math.min(concurrency, photos.length) }, work));
   for (const { fileName, url } of gaveUp === undefined ? [] : photos.slice(next)) {
-    failed.push({ file: fileName, url, reason: "not tried: the server could not be reached" });
+    fail({ file: fileName, url, reason: "not tried: the server could not be reached" });
   }
   return { fetched, receivedBytes, failed, ...(gaveUp === undefined ? {} : { gaveUp }) };
 }

@@ -14,8 +14,11 @@ export interface DownloadReport {
   readonly splits: readonly string[];
   readonly count: number | "all";
   readonly seed: number;
-  /** Caption files, by path. */
+  /** Caption files that are there, by path. */
   readonly captions: readonly string[];
+  /** Those that are not: the run ended before they had come. */
+  readonly missingCaptions: readonly string[];
+  /** Null where the run ended before the captions had said which photos there are. */
   readonly photos: {
     /** Chosen. */
     readonly wanted: number;
@@ -23,12 +26,16 @@ export interface DownloadReport {
     readonly there: number;
     /** Of them fetched now. */
     readonly fetched: number;
-    /** Of them not to be had. */
+    /** Of them not there now: the next run fetches them. */
+    readonly missing: number;
+    /** Of these not to be had; the others were not come to. */
     readonly failed: number;
-  };
+  } | null;
   /** Bytes that came over the network. */
   readonly receivedBytes: number;
   readonly seconds: number;
+  /** Why the run ended before it was done: a person stopped it, the disk is full. */
+  readonly ended?: string;
   /** Why the rest was not tried: the host could not be reached. */
   readonly gaveUp?: string;
   readonly failed: readonly PhotoFailure[];
@@ -43,11 +50,13 @@ export function reportPath({ data }: Pick<DownloadJob, "data">): string {
 export function describeReport(report: DownloadReport, job: Pick<DownloadJob, "data">): string[] {
   const { captions, photos, receivedBytes, seconds, failed, gaveUp } = report;
   const lines = captions.map((path) => `captions  ${path}`);
-  const there = photos.wanted - photos.failed;
-  lines.push(
-    `photos    ${job.data}/img: ${there} of ${photos.wanted} (${photos.there} were there, ${photos.fetched} fetched)`,
-    `received  ${formatBytes(receivedBytes)} in ${formatSeconds(seconds)}`,
-  );
+  if (photos) {
+    const { wanted, there, fetched, missing } = photos;
+    lines.push(
+      `photos    ${job.data}/img: ${wanted - missing} of ${wanted} (${there} were there, ${fetched} fetched)`,
+    );
+  }
+  lines.push(`received  ${formatBytes(receivedBytes)} in ${formatSeconds(seconds)}`);
   if (failed.length === 0) return lines;
   const reasons = new Map<string, number>();
   for (const { reason } of failed) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);

@@ -1,7 +1,7 @@
 // This module runs in Deno only.
 /** How downloads wait: between tries, and when a server asks to. */
 
-/** How patient a download is. */
+/** How patient a download is, and who hears of it. */
 export interface RetryOptions {
   /** Tries without progress before it is given up. Default 5. */
   readonly attempts?: number;
@@ -15,6 +15,8 @@ export interface RetryOptions {
   readonly pause?: Pause;
   /** Ends the download. */
   readonly signal?: AbortSignal;
+  /** Called with the number of bytes of each piece that comes over the network, those of failed tries included. */
+  readonly onReceived?: (bytes: number) => void;
 }
 
 /** Until when nobody may ask a host for anything. */

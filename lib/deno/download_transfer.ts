@@ -48,7 +48,10 @@ export async function transfer(url: string, sink: Sink, options: TransferOptions
     await waitOut(pause, signal);
     let received = 0;
     try {
-      await attemptOnce(url, sink, options, (bytes) => received += bytes);
+      await attemptOnce(url, sink, options, (bytes) => {
+        received += bytes;
+        options.onReceived?.(bytes);
+      });
       return { retries, receivedBytes: receivedBytes + received };
     } catch (thrown) {
       signal?.throwIfAborted();
