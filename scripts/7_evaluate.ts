@@ -19,8 +19,8 @@ import {
   readJson,
   readResults,
 } from "../lib/deno/evaluation_source.ts";
-import { meteor, spice } from "../lib/deno/java_metrics.ts";
-import { runScript } from "../lib/deno/run_script.ts";
+import { javaScores } from "../lib/deno/java_metrics.ts";
+import { describeError, runScript } from "../lib/deno/run_script.ts";
 import { writeFileAtomic } from "../lib/deno/write_file.ts";
 import { parseInstances } from "../lib/text/chair.ts";
 import { compareResults, comparisonLines } from "../lib/text/compare.ts";
@@ -28,7 +28,13 @@ import { corpusFrequencies, frequencyTable, readFrequencies } from "../lib/text/
 import { encodeCaptions } from "../lib/text/encode_captions.ts";
 import { evaluateResults } from "../lib/text/evaluate.ts";
 import { evaluationCard } from "../lib/text/evaluation_card.ts";
-import { evaluationJson, evaluationTable, imageScores } from "../lib/text/evaluation_report.ts";
+import {
+  evaluationJson,
+  evaluationTable,
+  type ForeignScores,
+  foreignTable,
+  imageScores,
+} from "../lib/text/evaluation_report.ts";
 
 await runScript(async () => {
   const options = parseOptions(Deno.args, EVALUATE_OPTIONS, EVALUATE_ABOUT);
@@ -64,17 +70,9 @@ await runScript(async () => {
     const table = corpusFrequencies(encodeCaptions(evaluation.references, evaluation.candidates));
     await writeFileAtomic(options.saveDf, JSON.stringify(frequencyTable(table, source.captions)));
   }
-  const foreign = {
-    ...options.meteorJar
-      ? { METEOR: await meteor(evaluation, { jar: options.meteorJar, java: options.java }) }
-      : {},
-    ...options.spiceJar
-      ? { SPICE: await spice(evaluation, { jar: options.spiceJar, java: options.java }) }
-      : {},
-  };
   const print = options.json ? console.error : console.log;
   print(source.title);
-  for (const line of evaluationTable(evaluation, foreign)) print(line);
+  for (const line of evaluationTable(evaluation)) print(line);
   const { calibration } = source;
   for (const line of calibration ? calibrationLines(calibration) : []) print(line);
 
@@ -86,19 +84,35 @@ await runScript(async () => {
     })
     : undefined;
   for (const line of comparison ? comparisonLines(comparison) : []) print(line);
-  if (options.json) {
-    console.log(JSON.stringify({ ...evaluationJson(evaluation, foreign), calibration, comparison }));
-  }
 
   // 4. Each image's scores, and a page to look at.
-  if (options.perImage) {
-    const lines = [...imageScores(evaluation, foreign)].map((scores) => JSON.stringify(scores));
-    await writeFileAtomic(options.perImage, `${lines.join("\n")}\n`);
+  const write = async (foreign: ForeignScores) => {
+    if (options.perImage) {
+      const lines = [...imageScores(evaluation, foreign)].map((scores) => JSON.stringify(scores));
+      await writeFileAtomic(options.perImage, `${lines.join("\n")}\n`);
+    }
+    if (options.card) {
+      const picture = (id: number | string) => pictureUri(pictures.get(id));
+      const page = { title: source.title, references, foreign, picture, seed: options.seed };
+      await writeFileAtomic(options.card, await evaluationCard(evaluation, page));
+      console.error(`wrote ${options.card}`);
+    }
+  };
+  await write({});
+
+  // 5. METEOR and SPICE, last: what they take long for, or die of, costs none of the above.
+  const { scores: foreign, failed } = await javaScores(evaluation, options);
+  if (Object.keys(foreign).length > 0) {
+    for (const line of foreignTable(evaluation, foreign)) print(line);
+    await write(foreign);
   }
-  if (options.card) {
-    const picture = (id: number | string) => pictureUri(pictures.get(id));
-    const page = { title: source.title, references, foreign, picture, seed: options.seed };
-    await writeFileAtomic(options.card, await evaluationCard(evaluation, page));
-    console.error(`wrote ${options.card}`);
+  const reasons = Object.entries(failed).map(([name, error]) => [name, describeError(error)]);
+  if (options.json) {
+    const missing = reasons.length > 0 ? { failed: Object.fromEntries(reasons) } : {};
+    console.log(
+      JSON.stringify({ ...evaluationJson(evaluation, foreign), calibration, comparison, ...missing }),
+    );
   }
+  for (const [name, reason] of reasons) console.error(`There is no ${name}. ${reason}`);
+  return reasons.length > 0 ? 1 : 0;
 });

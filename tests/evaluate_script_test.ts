@@ -64,6 +64,30 @@ describe("evaluate", () => {
     );
   });
 
+  it("prints and writes its own scores before it says that METEOR and SPICE are missing", async () => {
+    const page = `${dir}/early.html`;
+    const jars = [
+      "--meteor-jar",
+      `${dir}/no.jar`,
+      "--spice-jar",
+      `${dir}/captions.json`,
+      "--java",
+      "/no/java",
+    ];
+    const { code, stdout, stderr } = await evaluate("good", ...jars, "--card", page);
+    assert.equal(code, 1);
+    assert.match(stdout, /^Bleu_1 +1\.0000 {2}95 %: 1\.0000 to 1\.0000$/m);
+    assert.match(stderr, /^There is no METEOR\. Cannot run .*no\.jar: not found/m);
+    assert.match(stderr, /^There is no SPICE\. Cannot run .*captions\.json: .*\/no\/java/m);
+    assert.match(await Deno.readTextFile(page), /<title>.*3 captions<\/title>/);
+    const json = await evaluate("good", ...jars, "--json");
+    const { Bleu_1, failed } = JSON.parse(json.stdout);
+    assert.deepEqual([json.code, Bleu_1.toFixed(6), Object.keys(failed)], [1, "1.000000", [
+      "METEOR",
+      "SPICE",
+    ]]);
+  });
+
   it("lists what does not fit and refuses it, unless that is allowed", async () => {
     const refused = await evaluate("fewer");
     assert.equal(refused.code, 1);

@@ -7,9 +7,9 @@ import { COCO_CLASSES } from "../lib/text/coco_objects.ts";
 import { diversity, lengths, mutualBleu, repetition } from "../lib/text/diversity.ts";
 import { evaluateResults } from "../lib/text/evaluate.ts";
 import { evaluationCard } from "../lib/text/evaluation_card.ts";
-import { evaluationJson, evaluationTable, imageScores } from "../lib/text/evaluation_report.ts";
+import { evaluationJson, evaluationTable, foreignTable, imageScores } from "../lib/text/evaluation_report.ts";
 import { type CaptionResult, matchResults, parseResults } from "../lib/text/results.ts";
-import { meteor, spice } from "../lib/deno/java_metrics.ts";
+import { javaScores, meteor, spice } from "../lib/deno/java_metrics.ts";
 
 describe("captions themselves", () => {
   const captions = ["a cat on a cat", "a dog", "a dog", "the the dog"].map((line) => line.split(" "));
@@ -178,10 +178,14 @@ describe("evaluation report", () => {
     assert.deepEqual(lines.map(({ SPICE }) => SPICE), [0.1, 0.3]);
   });
   it("prints a table", () => {
-    const table = evaluationTable(evaluation, foreign).join("\n");
+    const table = evaluationTable(evaluation).join("\n");
     assert.match(table, /^Bleu_1 +0\.\d{4} {2}95 %: 0\.\d{4} to/m);
-    assert.match(table, /^SPIDEr +1\.0143$/m);
     assert.match(table, /^CHAIRs +50\.0 %/m);
+    assert.deepEqual(foreignTable(evaluation, foreign), [
+      "SPICE     0.2000",
+      "SPIDEr    1.0143",
+      "SPICE|x",
+    ]);
   });
   it("is one page that needs no network and cannot be written into", async () => {
     const asked: unknown[] = [];
@@ -267,6 +271,15 @@ describe("METEOR and SPICE by their own programs", { ignore: Deno.build.os === "
     await withStandIn("lazy", async (options) => {
       await assert.rejects(spice(evaluation, options), /program.jar: it wrote none for 1, .* 2 images/);
     });
+  });
+  it("do not keep one back because the other dies", async () => {
+    await withStandIn("spice", async ({ jar, java }) => { // which METEOR cannot talk to
+      const { scores, failed } = await javaScores(evaluation, { meteorJar: jar, spiceJar: jar, java });
+      assert.deepEqual([scores.METEOR, scores.SPICE?.score], [undefined, 0.375]);
+      assert.match(failed.METEOR!.message, /program.jar: java ended with code/);
+      assert.ok(!("SPICE" in failed));
+    });
+    assert.deepEqual(await javaScores(evaluation, {}), { scores: {}, failed: {} });
   });
   it("are reported when they are not there", async () => {
     await withStandIn("meteor", async ({ jar, java }) => {

@@ -5,7 +5,7 @@
  */
 
 import type { Evaluation } from "../text/evaluate.ts";
-import type { ForeignScore } from "../text/evaluation_report.ts";
+import type { ForeignScore, ForeignScores } from "../text/evaluation_report.ts";
 import { mean } from "../text/rouge.ts";
 import { JavaProcess } from "./java_process.ts";
 
@@ -17,6 +17,41 @@ export interface JavaMetricOptions {
   readonly java?: string;
   /** Most memory Java may take. Default: as coco-caption gives it, 2G for METEOR, 8G for SPICE. */
   readonly memory?: string;
+}
+
+/** Which of the programs to run. */
+export interface JavaScoresOptions extends Pick<JavaMetricOptions, "java"> {
+  /** Path of meteor-1.5.jar. Default: METEOR is not run. */
+  readonly meteorJar?: string;
+  /** Path of spice-1.0.jar. Default: SPICE is not run. */
+  readonly spiceJar?: string;
+}
+
+/** What came of the programs, by metric. */
+export interface JavaScores {
+  readonly scores: ForeignScores;
+  /** Those that are missing or died, and why: one is no reason to go without the other. */
+  readonly failed: Readonly<Partial<Record<keyof ForeignScores, Error>>>;
+}
+
+/** Runs those of METEOR and SPICE whose jars are named, one after the other. */
+export async function javaScores(
+  evaluation: Evaluation,
+  { meteorJar, spiceJar, java }: JavaScoresOptions,
+): Promise<JavaScores> {
+  const scores: { -readonly [name in keyof ForeignScores]: ForeignScore } = {};
+  const failed: { -readonly [name in keyof ForeignScores]: Error } = {};
+  const programs = [["METEOR", meteorJar, meteor], ["SPICE", spiceJar, spice]] as const;
+  for (const [name, jar, run] of programs) {
+    if (jar === undefined) continue;
+    try {
+      scores[name] = await run(evaluation, { jar, java });
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      failed[name] = error;
+    }
+  }
+  return { scores, failed };
 }
 
 /**

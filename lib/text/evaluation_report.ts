@@ -110,13 +110,10 @@ export function* imageScores(evaluation: Evaluation, foreign: ForeignScores = {}
 }
 
 /** What did not fit, scores with their intervals and the rest, and how they were computed: a line each, for people. */
-export function evaluationTable(evaluation: Evaluation, foreign: ForeignScores = {}): string[] {
+export function evaluationTable(evaluation: Evaluation): string[] {
   const { scores, intervals, diversity, lengths, repetition, hallucinations, mutualBleu } = evaluation;
-  const rows: [name: string, value: string, note?: string][] = [];
+  const rows: Row[] = [];
   for (const name of SCORE_NAMES) rows.push([name, scores[name].toFixed(4), range(intervals[name])]);
-  for (const [name, score] of Object.entries(foreign)) if (score) rows.push([name, score.score.toFixed(4)]);
-  const both = spider(evaluation, foreign);
-  if (both !== undefined) rows.push(["SPIDEr", both.toFixed(4)]);
   if (hallucinations) {
     rows.push(["CHAIRs", percent(hallucinations.CHAIRs), "captions that name an object that is not there"]);
     rows.push(["CHAIRi", percent(hallucinations.CHAIRi), `of ${hallucinations.mentions} objects named`]);
@@ -134,14 +131,29 @@ export function evaluationTable(evaluation: Evaluation, foreign: ForeignScores =
     rows.push(["mBLEU-4", mutualBleu[3].toFixed(4), "of the candidates of one image: less is more varied"]);
   }
   rows.push(["repetition", percent(repetition.repeatedPairs), "captions with a pair of words twice"]);
-  const width = Math.max(...rows.map(([name]) => name.length));
   return [
     ...describeProblems(evaluation.problems),
-    ...rows.map(([name, value, note]) =>
-      `${name.padEnd(width)}  ${value.padStart(8)}${note ? `  ${note}` : ""}`
-    ),
-    ...Object.values(signaturesOf(evaluation, foreign)),
+    ...aligned(rows),
+    ...Object.values(signaturesOf(evaluation, {})),
   ];
+}
+
+/** The scores of other programs, and how they were computed: a line each, for people. */
+export function foreignTable(evaluation: Evaluation, foreign: ForeignScores): string[] {
+  const scores = Object.entries(foreign) as [string, ForeignScore][];
+  const rows: Row[] = scores.map(([name, { score }]) => [name, score.toFixed(4)]);
+  const both = spider(evaluation, foreign);
+  if (both !== undefined) rows.push(["SPIDEr", both.toFixed(4)]);
+  return [...aligned(rows), ...scores.map(([, { signature }]) => signature)];
+}
+
+type Row = readonly [name: string, value: string, note?: string];
+
+function aligned(rows: readonly Row[]): string[] {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value, note]) =>
+    `${name.padEnd(width)}  ${value.padStart(8)}${note ? `  ${note}` : ""}`
+  );
 }
 
 function range({ low, high }: Interval): string {
