@@ -74,7 +74,8 @@ await runScript(async () => {
   print(source.title);
   for (const line of evaluationTable(evaluation)) print(line);
   const { calibration } = source;
-  for (const line of calibration ? calibrationLines(calibration) : []) print(line);
+  const notes = calibration ? calibrationLines(calibration) : [];
+  for (const line of notes) print(line);
 
   // 3. Against another system, image by image.
   const comparison = options.compare
@@ -93,7 +94,7 @@ await runScript(async () => {
     }
     if (options.card) {
       const picture = (id: number | string) => pictureUri(pictures.get(id));
-      const page = { title: source.title, references, foreign, picture, seed: options.seed };
+      const page = { title: source.title, references, foreign, notes, picture, seed: options.seed };
       await writeFileAtomic(options.card, await evaluationCard(evaluation, page));
       console.error(`wrote ${options.card}`);
     }

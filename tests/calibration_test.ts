@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import type { BatchSource } from "../lib/data/batches.ts";
 import { TokenTable } from "../lib/data/token_table.ts";
+import { calibrationLines } from "../lib/deno/evaluation_source.ts";
 import { calibrate, calibrationError } from "../lib/models/calibrate.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
 import { Random } from "../lib/random.ts";
@@ -34,12 +35,16 @@ describe("calibration", () => {
       (_, id) => id === 7 ? 2.2 : id > UNK ? -1 : id === END ? 0 : -8,
     );
     const fitted = [];
-    for (const factor of [1, 2]) {
+    for (const factor of [1, 2, 0.1, 20]) {
       backend.write(weight.storage, new Float32Array(weight.length));
       backend.write(bias.storage, logits.map((logit) => logit * factor));
       fitted.push(await calibrate(model, split));
     }
-    const [once, twice] = fitted;
+    const [once, twice, unsure, sure] = fitted;
+    assert.deepEqual(fitted.map(({ edge }) => edge), [undefined, undefined, "lowest", "highest"]);
+    near([unsure.temperature, sure.temperature], [2 ** -1.5, 2 ** 2.5], 1e-12);
+    assert.match(calibrationLines(sure)[2], /the highest temperature tried: the best lies beyond it/);
+    assert.deepEqual([once, unsure].map((found) => calibrationLines(found).length), [2, 3]);
     near([twice.temperature], [2 * once.temperature], 0.02 * once.temperature);
     assert.ok(twice.after.expected < twice.before.expected / 2, JSON.stringify(twice));
     near([twice.after.expected, twice.after.accuracy], [once.after.expected, twice.before.accuracy], 0.01);

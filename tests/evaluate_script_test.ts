@@ -165,6 +165,7 @@ describe("evaluate with a model", () => {
     const html = await Deno.readTextFile(page);
     assert.match(html, /<img src="data:image\/jpeg;base64,/);
     assert.doesNotMatch(html, /<script|https?:|src="(?!data:)/);
+    assert.match(html, /<p>calibration: words are [\d.]+ % sure .*<\/p>\n<p> {2}--temperature /);
 
     const ids = (JSON.parse(await Deno.readTextFile(results)) as { image_id: number }[]).map((r) =>
       r.image_id

@@ -163,14 +163,19 @@ async function fitTemperature(
   return calibration;
 }
 
-/** Two lines for people. */
-export function calibrationLines({ temperature, before, after }: Calibration): string[] {
+/** What a calibration found, a line each, for people. */
+export function calibrationLines({ temperature, edge, before, after }: Calibration): string[] {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const { expected, confidence, accuracy } = before;
   return [
     `calibration: words are ${percent(confidence)} sure and ${percent(accuracy)} right, ` +
     `expected calibration error ${percent(expected)} on half of the pictures`,
     `  --temperature ${temperature.toFixed(3)}, fitted on the others, makes that ${percent(after.expected)}`,
+    ...edge
+      ? [
+        `  (the ${edge} temperature tried: the best lies beyond it, see whether the model has learnt at all)`,
+      ]
+      : [],
   ];
 }
 

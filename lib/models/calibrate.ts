@@ -21,6 +21,8 @@ const BINS = 15;
 export interface Calibration {
   /** The temperature at which held-out words are likeliest. */
   readonly temperature: number;
+  /** Set where that is the lowest or highest temperature tried: the best is beyond it, and the fit not to be relied on. */
+  readonly edge?: "lowest" | "highest";
   /** At temperature 1 and at the fitted one, on pictures that the fit has not seen. */
   readonly before: CalibrationError;
   readonly after: CalibrationError;
@@ -67,7 +69,7 @@ export async function calibrate(
     each.forEach((loss, i) => losses[i] += loss);
     onProgress(++done, total);
   }
-  const temperature = lowest(losses);
+  const { temperature, edge } = lowest(losses);
   const bins = [1, temperature].map(() =>
     Array.from({ length: BINS }, () => ({ count: 0, sure: 0, right: 0 }))
   );
@@ -83,7 +85,7 @@ export async function calibrate(
     onProgress(++done, total);
   }
   const [before, after] = bins.map(calibrationError);
-  return { temperature, before, after };
+  return { temperature, ...edge && { edge }, before, after };
 }
 
 /** How far confidence and accuracy are apart, from their sums in each bin. */
@@ -156,11 +158,14 @@ async function batchConfidences(model: CaptionModel, batch: Batch, temperature: 
     .filter((_, i) => truths[i] !== PAD);
 }
 
-/** Where a parabola through the best temperature and its neighbours is lowest. */
-function lowest(losses: readonly number[]): number {
+/** Where a parabola through the best temperature and its neighbours is lowest; at an edge, the edge. */
+function lowest(losses: readonly number[]): Pick<Calibration, "temperature" | "edge"> {
   const best = losses.indexOf(Math.min(...losses));
-  const [left, middle, right] = [losses[best - 1], losses[best], losses[best + 1]];
+  const temperature = TEMPERATURES[best];
+  if (best === 0) return { temperature, edge: "lowest" };
+  if (best === losses.length - 1) return { temperature, edge: "highest" };
+  const [left, middle, right] = losses.slice(best - 1, best + 2);
   const bend = left - 2 * middle + right;
-  const shift = bend > 0 ? (left - right) / (2 * bend) : 0; // NaN > 0 is false: at an edge there is no bend
-  return TEMPERATURES[best] * 2 ** (shift / 4);
+  const shift = bend > 0 ? (left - right) / (2 * bend) : 0;
+  return { temperature: temperature * 2 ** (shift / 4) };
 }

@@ -20,6 +20,8 @@ export interface CardOptions {
   readonly foreign?: ForeignScores;
   /** References of each image as people wrote them. Default: their words. */
   readonly references?: ReadonlyMap<ImageId, readonly string[]>;
+  /** What else was found of the model, a line each: how sure its words are. Default: nothing. */
+  readonly notes?: readonly string[];
   /** Pictures in each row of best, worst, random and hallucinating ones. Default 6. */
   readonly perRow?: number;
   /** Chooses the random pictures. Default 1. */
@@ -44,7 +46,7 @@ code { font-size: .8rem; overflow-wrap: anywhere; } svg text { font-size: 10px; 
 
 /** The page. Pictures are asked for one after the other, only those shown. */
 export async function evaluationCard(evaluation: Evaluation, options: CardOptions = {}): Promise<string> {
-  const { title = "Captions", foreign = {}, perRow = 6, seed = 1 } = options;
+  const { title = "Captions", foreign = {}, notes = [], perRow = 6, seed = 1 } = options;
   const images = [...imageScores(evaluation, foreign)];
   const ranked = images.toSorted((a, b) => b.CIDEr - a.CIDEr);
   const shuffled = images.map((image, i) => ({ image, key: hash32(seed, i) })).sort((a, b) => a.key - b.key);
@@ -71,7 +73,12 @@ export async function evaluationCard(evaluation: Evaluation, options: CardOption
 <title>${heading}</title>
 <style>${STYLE}</style>
 <h1>${heading}</h1>
-${section("Scores", scoreTable(evaluation, foreign))}
+${
+    section(
+      "Scores",
+      scoreTable(evaluation, foreign) + notes.map((note) => `<p>${escapeXml(note)}</p>`).join("\n"),
+    )
+  }
 ${section("The captions themselves", captionStatistics(evaluation))}
 ${section("Length in words", lengthChart(evaluation) + figures(evaluation.byLength, "words"))}
 ${sections.join("\n")}
