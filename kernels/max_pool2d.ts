@@ -1,5 +1,5 @@
 // This module is browser compatible.
-import { defineKernel, type NumberArray } from "./kernel.ts";
+import { defineKernel } from "./kernel.ts";
 import { mapGrid, POOL_PARAMS, WORKGROUP } from "./pool_shape.ts";
 import wgsl from "./max_pool2d.wgsl" with { type: "text" };
 import backwardWgsl from "./max_pool2d_backward.wgsl" with { type: "text" };
@@ -43,32 +43,9 @@ export const maxPool2dKernel = defineKernel({
       }
     }
   },
-  fast({ x, y, place }, p) {
-    const { channels: C } = p;
-    const [input, output] = [withBits(x), withBits(y)];
-    let first = 0; // of the window's C results
-    for (let b = 0; b < p.batch; b++) {
-      for (let oy = 0; oy < p.out_height; oy++) {
-        for (let ox = 0; ox < p.out_width; ox++, first += C) {
-          let found = false;
-          for (let ky = 0; ky < p.kernel; ky++) {
-            const iy = oy * p.stride + ky - p.padding;
-            if (iy < 0 || iy >= p.in_height) continue;
-            for (let kx = 0; kx < p.kernel; kx++) {
-              const ix = ox * p.stride + kx - p.padding;
-              if (ix < 0 || ix >= p.in_width) continue;
-              const from = ((b * p.in_height + iy) * p.in_width + ix) * C;
-              const here = ky * p.kernel + kx;
-              if (!found) {
-                y.set(x.subarray(from, from + C), first);
-                place.fill(here, first, first + C);
-              } else takeLarger(input, output, place, { from, first, here, C });
-              found = true;
-            }
-          }
-        }
-      }
-    }
+  fast({ x, y, place }, p, engine) {
+    const addresses = [x.byteOffset, y.byteOffset, place.byteOffset];
+    engine.loop("max_pool2d", p.batch * p.out_height, [...addresses, ...sizesOf(p)]);
   },
 });
 
@@ -96,34 +73,13 @@ export const maxPool2dBackwardKernel = defineKernel({
       }
     }
   },
+  fast({ place, d_y, d_x }, p, engine) {
+    const addresses = [place.byteOffset, d_y.byteOffset, d_x.byteOffset];
+    engine.loop("max_pool2d_backward", p.batch, [...addresses, ...sizesOf(p)]);
+  },
 });
 
-/** A map as numbers and as their bits. */
-interface Bits {
-  readonly numbers: NumberArray;
-  readonly bits: Int32Array;
-}
-
-function withBits(numbers: NumberArray): Bits {
-  return { numbers, bits: new Int32Array(numbers.buffer, numbers.byteOffset, numbers.length) };
-}
-
-/**
- * Where C numbers of x, `from` on, are larger than those of y, `first` on, they and the place `here` come instead.
- *
- * Without branches: which number is larger cannot be predicted, and wrong guesses cost more than the rest.
- */
-function takeLarger(
-  x: Bits,
-  y: Bits,
-  place: NumberArray,
-  { from, first, here, C }: { from: number; first: number; here: number; C: number },
-): void {
-  for (let c = 0; c < C; c++) {
-    const value = x.numbers[from + c];
-    const at = first + c;
-    const larger = -(Number(value > y.numbers[at]) | Number(value !== value)); // all bits, or none; NaN is largest
-    y.bits[at] = (y.bits[at] & ~larger) | (x.bits[from + c] & larger);
-    place[at] = (place[at] & ~larger) | (here & larger);
-  }
+/** What the engine's loops take behind the addresses. */
+function sizesOf(p: Readonly<Record<keyof typeof POOL_PARAMS, number>>): number[] {
+  return [p.in_height, p.in_width, p.out_height, p.out_width, p.channels, p.kernel, p.stride, p.padding];
 }

@@ -57,6 +57,11 @@ export const FAST_CHANGES: Readonly<Record<string, readonly [file: string, chang
     ["index", "ofState.mul(load(before))", "ofState.mul(load(after))"],
     ["term", "ofState.mul(value).mul(input).mul(one.sub(input))", "ofState.mul(value).mul(input)"],
   ]],
+  max_pool2d_backward: [`${GEMM}/loops_pool.ts`, [
+    ["sign", "load(at).add(gradient.and(here))", "load(at).sub(gradient.and(here))"],
+    ["index", "oy.mul(stride).sub(padding)", "oy.mul(stride).add(padding)"],
+    ["term", "load(at).add(gradient.and(here))", "gradient.and(here)"],
+  ]],
   sigmoid_gate_backward: [`${GEMM}/loops_elementwise.ts`, [
     [
       "sign",
