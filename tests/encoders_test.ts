@@ -214,6 +214,24 @@ describe("encoders", () => {
     refused("squeezenet1_0", 31, /at least 32/);
   });
 
+  it("start as papers say: ResNets with He's deviation, the others as PyTorch's convolutions do", async () => {
+    const deviations: readonly (readonly [EncoderName, string, (shape: readonly number[]) => number])[] = [
+      ["resnet18", "encoder.layer1.0.conv1.weight", ([h, w, , O]) => Math.sqrt(2 / (h * w * O))],
+      ["resnet50", "encoder.layer4.2.conv2.weight", ([h, w, , O]) => Math.sqrt(2 / (h * w * O))],
+      ["mobilenet_v2", "encoder.features.18.0.weight", ([h, w, I]) => Math.sqrt(1 / (3 * h * w * I))],
+    ];
+    for (const [encoder, key, expected] of deviations) {
+      const parameters = new Parameters(cpu, 1);
+      makeEncoder(parameters, configOf(encoder));
+      const { tensor } = parameters.all.find(({ name }) => name === key)!;
+      const values = Float64Array.from(await tensor.read());
+      const deviation = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+      parameters.dispose();
+      const ratio = deviation / expected(tensor.shape);
+      assert.ok(Math.abs(ratio - 1) < 0.01, `${encoder} ${key}: ${ratio} times the deviation it should have`);
+    }
+  });
+
   it("freezes from the input on: those parameters are not trained, nothing is recorded for them", async () => {
     for (const name of ENCODERS.filter((name) => !/resnet(34|50|101|152)/.test(name))) {
       const options = name === "tiny" ? { channels: [2, 3, 4, 5] } : {};

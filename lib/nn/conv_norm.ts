@@ -1,10 +1,9 @@
 // This module is browser compatible.
-import { type BatchNormOptions } from "../ops/batch_norm.ts";
-import { batchNorm, conv2d, filled, relu6 } from "../ops/mod.ts";
+import { type BatchNorm, batchNorm, type BatchNormOptions, conv2d, filled, relu6 } from "../ops/mod.ts";
 import { isRecording } from "../record.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
-import { type BatchNormLayer, batchNormLayer, convWeight } from "./layers.ts";
+import { batchNormLayer, convWeight } from "./layers.ts";
 import { constant, type Initialiser, type Parameters } from "./parameters.ts";
 
 /** Sizes and places of a {@linkcode ConvNorm}. */
@@ -30,7 +29,7 @@ export interface ConvNormOptions {
 /** A convolution with its batch norm, or with a bias in its place, and the activation behind. */
 export class ConvNorm {
   readonly #weight: Tensor;
-  readonly #norm: BatchNormLayer | undefined;
+  readonly #norm: BatchNorm | undefined;
   readonly #bias: Tensor | undefined;
   readonly #options: ConvNormOptions;
   /** The convolution that does the work of both, while {@linkcode fold} is in force. */

@@ -1,6 +1,7 @@
 // This module is browser compatible.
 /** Layers: they make their parameters under a name and return what the forward needs. */
 
+import type { BatchNorm } from "../ops/batch_norm.ts";
 import type { LinearLayer } from "../ops/linear.ts";
 import type { LstmWeights } from "../ops/lstm_steps.ts";
 import type { Tensor } from "../tensor.ts";
@@ -49,16 +50,8 @@ export function embeddingLayer(
   return parameters.add(`${name}.weight`, { shape: [sizes.words, sizes.size], start: uniform(0.1) });
 }
 
-/** Scale, shift and running statistics of a batch norm, [C] each. */
-export interface BatchNormLayer {
-  readonly weight: Tensor;
-  readonly bias: Tensor;
-  readonly runningMean: Tensor;
-  readonly runningVar: Tensor;
-}
-
 /** Makes a batch norm. */
-export function batchNormLayer(parameters: Parameters, name: string, channels: number): BatchNormLayer {
+export function batchNormLayer(parameters: Parameters, name: string, channels: number): BatchNorm {
   const shape = [channels];
   return {
     weight: parameters.add(`${name}.weight`, { shape, start: constant(1) }),
@@ -68,7 +61,10 @@ export function batchNormLayer(parameters: Parameters, name: string, channels: n
   };
 }
 
-/** Makes the weight of a square convolution, [k, k, inputs / groups, outputs]; PyTorch's order in files. */
+/**
+ * Makes the weight of a square convolution, [k, k, inputs / groups, outputs]; PyTorch's order in files. `start` defaults
+ * to PyTorch's initial values.
+ */
 export function convWeight(
   parameters: Parameters,
   name: string,
@@ -77,13 +73,15 @@ export function convWeight(
     readonly outputs: number;
     readonly kernel: number;
     readonly groups?: number;
+    readonly start?: Initialiser;
   },
 ): Tensor {
   const { inputs, outputs, kernel, groups = 1 } = sizes;
   const perGroup = inputs / groups;
+  const { start = fanIn(perGroup * kernel * kernel) } = sizes;
   return parameters.add(`${name}.weight`, {
     shape: [kernel, kernel, perGroup, outputs],
-    start: fanIn(perGroup * kernel * kernel),
+    start,
     layout: "conv",
   });
 }
