@@ -49,6 +49,10 @@ describe("matrix ops", () => {
       () => matmul(named("features", 2, 3), named("weights", 4, 2)),
       /Cannot multiply "features" \[2, 3\] by "weights" \[4, 2\]: .* equal inner sizes, got 3 and 4/,
     );
+    refuses(
+      () => matmul(named("a", 1, 2, 3), named("b", 5, 3, 2)),
+      /"a" \[1, 2, 3\] by "b" \[5, 3, 2\]: .* as many/,
+    );
   });
 });
 

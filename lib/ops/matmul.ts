@@ -18,11 +18,11 @@ export interface MatmulOptions {
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const { transposeA = false, transposeB = false } = options;
-  const batch = a.shape.length === 3 ? a.shape[0] : 1;
+  const [batch, others] = [a, b].map(({ shape }) => shape.length === 3 ? shape[0] : 1);
   const [M, K] = transposeA ? a.shape.slice(-2).toReversed() : a.shape.slice(-2);
   const [rows, N] = transposeB ? b.shape.slice(-2).toReversed() : b.shape.slice(-2);
   const matrices = a.shape.length === b.shape.length && (a.shape.length === 2 || a.shape.length === 3);
-  if (!matrices || (batch > 1 && b.shape[0] !== batch) || K !== rows) {
+  if (!matrices || batch !== others || K !== rows) {
     throw new RangeError(
       `Cannot multiply ${a} by ${b}: both must be matrices (or batches of as many) with equal inner sizes, ` +
         `got ${K} and ${rows}`,
