@@ -155,6 +155,15 @@ describe("a training run", () => {
       new RegExp(`with the vocabulary ${hashes[0]} \\(8 words\\), this run has ${hashes[1]} \\(8 words\\);`),
     );
     await refuses({ ...INFO, recipe: { ...RECIPE, learningRate: 1 } }, /learningRate 0\.01, this run has 1/);
+    await refuses(
+      { ...INFO, recipe: { ...RECIPE, average: 0.9 } },
+      /with average nothing, this run has 0\.9;/,
+    );
+    const { clipNorm, ...unclipped } = RECIPE; // what is off is left out of a recipe
+    await refuses(
+      { ...INFO, recipe: unclipped },
+      new RegExp(`with clipNorm ${clipNorm}, this run has nothing;`),
+    );
     assert.deepEqual(await trainer.model.parameters.all[0].tensor.read(), before, "nothing was loaded");
     trainer.dispose();
     trainer.model.dispose();

@@ -60,12 +60,12 @@ export async function resumeFrom(
   if (theirWords !== ourWords) refuse("the vocabulary", theirWords, ourWords);
   const [theirs, ours] = [{ ...found.config, ...found.recipe }, { ...expected.config, ...expected.recipe }];
   const lengthMatters = dependsOnLength(expected.recipe as unknown as Schedule); // it was made by trainingRecipe
-  for (const [key, value] of Object.entries(ours)) {
+  const said = (side: Readonly<Record<string, unknown>>, key: string) =>
+    JSON.stringify(side[key]) ?? "nothing";
+  for (const key of new Set([...Object.keys(ours), ...Object.keys(theirs)])) { // what is off is in neither
     if (key === "steps" && !lengthMatters) continue; // no step depends on it
-    const other = (theirs as Record<string, unknown>)[key];
-    if (JSON.stringify(other) !== JSON.stringify(value)) {
-      refuse(key, JSON.stringify(other), JSON.stringify(value));
-    }
+    if (key === "rollbacks") continue; // what became of the run, no part of its recipe
+    if (said(theirs, key) !== said(ours, key)) refuse(key, said(theirs, key), said(ours, key));
   }
   if (file.metadata.run === undefined) {
     throw new SyntaxError(`Cannot resume from ${name}: it is a model, not a checkpoint (it has no "run")`);
