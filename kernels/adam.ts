@@ -2,15 +2,24 @@
 /** The optimiser's kernels: the global norm of all gradients in two steps, and Adam, which clips by it. */
 
 import { address } from "./address.ts";
-import { defineKernel, linearGrid } from "./kernel.ts";
+import { defineKernel, linearGrid, type Program } from "./kernel.ts";
 import wgsl from "./adam.wgsl" with { type: "text" };
 import normWgsl from "./global_norm.wgsl" with { type: "text" };
 import sumSquaresWgsl from "./sum_squares.wgsl" with { type: "text" };
+import sumSquaresWorkgroupWgsl from "./sum_squares_workgroup.wgsl" with { type: "text" };
 
 const WORKGROUP = 64;
 
 /** Slots of partial sums that one tensor fills. */
 export const SUM_SQUARES_CHUNKS = 256;
+
+// With an invocation a slot, 256 of them would walk through a tensor of 5 million numbers: 20,000 loads in a row each.
+const sumSquaresWorkgroup: Program<"count" | "offset"> = {
+  name: "sum_squares_workgroup",
+  wgsl: sumSquaresWorkgroupWgsl,
+  constants: { CHUNKS: SUM_SQUARES_CHUNKS },
+  workgroups: () => [SUM_SQUARES_CHUNKS, 1, 1],
+};
 
 /** Partial sums of squares of one tensor; see `sum_squares.wgsl`. */
 export const sumSquaresKernel = defineKernel({
@@ -21,6 +30,8 @@ export const sumSquaresKernel = defineKernel({
   params: { count: "u32", offset: "u32" },
   constants: { CHUNKS: SUM_SQUARES_CHUNKS },
   workgroups: () => [SUM_SQUARES_CHUNKS / 64, 1, 1],
+  variants: [sumSquaresWorkgroup],
+  choose: (_, { software }): Program<"count" | "offset"> => software ? sumSquaresKernel : sumSquaresWorkgroup,
   cpu({ x, partials }, { count, offset }) {
     for (let slot = 0; slot < SUM_SQUARES_CHUNKS; slot++) {
       let sum = 0;
@@ -38,6 +49,14 @@ export const sumSquaresKernel = defineKernel({
 /** What tells the optimiser's kernels that the gradients are not finite: the step changes nothing. */
 export const SKIP = -1;
 
+// A model of 467 tensors has 120,000 slots.
+const globalNormWide: Program<"count" | "max_norm"> = {
+  name: "global_norm:256",
+  wgsl: normWgsl,
+  constants: { WORKGROUP: 256 },
+  workgroups: () => [1, 1, 1],
+};
+
 /** Norm of everything that {@linkcode sumSquaresKernel} summed, and what to multiply gradients with; see `global_norm.wgsl`. */
 export const globalNormKernel = defineKernel({
   name: "global_norm",
@@ -45,7 +64,10 @@ export const globalNormKernel = defineKernel({
   inputs: ["partials", "loss_scale"],
   outputs: ["norm", "factor"],
   params: { count: "u32", max_norm: "f32" },
+  constants: { WORKGROUP },
   workgroups: () => [1, 1, 1],
+  variants: [globalNormWide],
+  choose: (_, { software }): Program<"count" | "max_norm"> => software ? globalNormKernel : globalNormWide,
   cpu({ partials, loss_scale, norm, factor }, { count, max_norm }) {
     let sum = 0;
     for (let i = 0; i < count; i++) sum += partials[i];

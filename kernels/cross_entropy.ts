@@ -2,12 +2,27 @@
 /** Mean cross entropy of word ids in three kernels: a loss per row, their mean, the gradient. */
 
 import { address } from "./address.ts";
-import { defineKernel, linearGrid } from "./kernel.ts";
+import { defineKernel, linearGrid, type Program } from "./kernel.ts";
 import wgsl from "./cross_entropy.wgsl" with { type: "text" };
 import backwardWgsl from "./cross_entropy_backward.wgsl" with { type: "text" };
 import meanWgsl from "./cross_entropy_mean.wgsl" with { type: "text" };
+import meanWorkgroupWgsl from "./cross_entropy_mean_workgroup.wgsl" with { type: "text" };
+import workgroupWgsl from "./cross_entropy_workgroup.wgsl" with { type: "text" };
 
 const WORKGROUP = 64;
+
+// On a real GPU a batch's 640 rows of 9,490 words, an invocation each, are ten workgroups that walk for milliseconds.
+const rowsWorkgroup: Program<"N" | "V" | "ignored" | "smoothing"> = {
+  name: "cross_entropy_workgroup",
+  wgsl: workgroupWgsl,
+  workgroups: ({ N }) => linearGrid(N, 1),
+};
+
+const meanWorkgroup: Program<"N" | "ignored"> = {
+  name: "cross_entropy_mean_workgroup",
+  wgsl: meanWorkgroupWgsl,
+  workgroups: () => [1, 1, 1],
+};
 
 /** Loss of each row and its log-sum-exp in two parts; see `cross_entropy.wgsl`. */
 export const crossEntropyKernel = defineKernel({
@@ -18,6 +33,9 @@ export const crossEntropyKernel = defineKernel({
   params: { N: "u32", V: "u32", ignored: "u32", smoothing: "f32" },
   constants: { WORKGROUP },
   workgroups: ({ N }) => linearGrid(N, WORKGROUP),
+  variants: [rowsWorkgroup],
+  choose: (_, { software }): Program<"N" | "V" | "ignored" | "smoothing"> =>
+    software ? crossEntropyKernel : rowsWorkgroup,
   cpu({ logits, targets, row_loss, log_sum_exp }, { N, V, ignored, smoothing }) {
     for (let n = 0; n < N; n++) {
       let largest = -Infinity;
@@ -53,6 +71,8 @@ export const crossEntropyMeanKernel = defineKernel({
   outputs: ["loss"],
   params: { N: "u32", ignored: "u32" },
   workgroups: () => [1, 1, 1],
+  variants: [meanWorkgroup],
+  choose: (_, { software }): Program<"N" | "ignored"> => software ? crossEntropyMeanKernel : meanWorkgroup,
   cpu({ row_loss, targets, loss }, { N, ignored }) {
     let total = 0;
     let entropy = 0;

@@ -6,8 +6,10 @@
 // norm:       [1], of the true gradients
 // factor:     [1], what brings the gradients back and clips them; -1: take no step
 //
-// One workgroup: 64 invocations sum every 64th slot, the first adds up their sums, in order.
+// One workgroup: each invocation sums every WORKGROUP-th slot, the first adds up their sums, in order.
 // Reference: cpu() in adam.ts.
+
+override WORKGROUP: u32 = 64;
 
 struct Params {
   count: u32,
@@ -20,22 +22,22 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> norm: array<f32>;
 @group(0) @binding(4) var<storage, read_write> factor: array<f32>;
 
-var<workgroup> sums: array<f32, 64>;
+var<workgroup> sums: array<f32, WORKGROUP>;
 
 // WGSL compilers may assume that no value is NaN: look at the bits. All exponent bits set is infinity or NaN.
 fn is_finite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WORKGROUP)
 fn main(@builtin(local_invocation_index) lane: u32) {
   var sum = 0.0;
-  for (var i = lane; i < params.count; i += 64u) {
+  for (var i = lane; i < params.count; i += WORKGROUP) {
     sum += partials[i];
   }
   sums[lane] = sum;
   workgroupBarrier();
   if (lane == 0u) {
     var total = 0.0;
-    for (var i = 0u; i < 64u; i++) {
+    for (var i = 0u; i < WORKGROUP; i++) {
       total += sums[i];
     }
     let length = sqrt(total) / loss_scale[0];

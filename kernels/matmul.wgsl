@@ -1,4 +1,4 @@
-// matmul, for small products on real GPUs: c[M, N] = op(a)[M, K] · op(b)[K, N] + bias[N] + beta · c, then ReLU where relu is 1
+// matmul, for small products: c[M, N] = op(a)[M, K] · op(b)[K, N] + bias[N] + beta · c, then ReLU where relu is 1
 //
 // a: rows of lda elements: [M, K], or [K, M] when transpose_a is 1
 // b: rows of ldb elements: [K, N], or [N, K] when transpose_b is 1
@@ -7,7 +7,8 @@
 //
 // One workgroup computes a tile of 16 × 16 elements of c, one invocation one of them. Both matrices come through
 // workgroup memory in blocks of 16 steps of K, so that each element is loaded once for 16 products.
-// Twin: cpu() in matmul.ts. Larger products: matmul_workgroup.wgsl; software adapters: matmul_registers.wgsl.
+// Twin: cpu() in matmul.ts. Larger products: matmul_workgroup.wgsl and matmul_slices.wgsl; software adapters:
+// matmul_registers.wgsl.
 
 const TILE = 16u;
 

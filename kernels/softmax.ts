@@ -1,10 +1,41 @@
 // This module is browser compatible.
 import { address } from "./address.ts";
-import { defineKernel, linearGrid } from "./kernel.ts";
+import { type AdapterTraits, defineKernel, linearGrid, type Program } from "./kernel.ts";
 import wgsl from "./softmax.wgsl" with { type: "text" };
 import backwardWgsl from "./softmax_backward.wgsl" with { type: "text" };
+import backwardWorkgroupWgsl from "./softmax_backward_workgroup.wgsl" with { type: "text" };
+import workgroupWgsl from "./softmax_workgroup.wgsl" with { type: "text" };
 
 const WORKGROUP = 64;
+/** Shorter rows are an invocation's on every adapter: there are many of them, and a cache line serves several loads. */
+const SHORT = 32;
+/** From here on a row is shared by 256 invocations, below by 64: about four loads each. */
+const LONG = 768;
+
+type BackwardParam = "outer" | "size" | "inner" | "y_offset" | "logarithm";
+type Param = BackwardParam | "x_offset";
+
+/** Programs with a workgroup a row: for rows that are not long, and for long ones. */
+function byRow(name: string, wgsl: string): readonly Program<BackwardParam>[] {
+  return [64, 256].map((invocations) => ({
+    name: `${name}:${invocations}`,
+    wgsl,
+    constants: { WORKGROUP: invocations },
+    workgroups: ({ outer }) => linearGrid(outer, 1),
+  }));
+}
+
+const forward: readonly Program<Param>[] = byRow("softmax_workgroup", workgroupWgsl);
+const backward = byRow("softmax_backward_workgroup", backwardWorkgroupWgsl);
+
+/** Which of the two suits rows on a real GPU; none where the elements of a row are apart, or few. */
+function rowProgram<P extends string>(
+  programs: readonly Program<P>[],
+  { size, inner }: Readonly<Record<"size" | "inner", number>>,
+  { software }: AdapterTraits,
+): Program<P> | undefined {
+  return software || inner !== 1 || size < SHORT ? undefined : programs[Number(size >= LONG)];
+}
 
 /** Softmax or log-softmax along the middle axis of x [outer, size, inner]; see `softmax.wgsl`. */
 export const softmaxKernel = defineKernel({
@@ -15,6 +46,8 @@ export const softmaxKernel = defineKernel({
   params: { outer: "u32", size: "u32", inner: "u32", x_offset: "u32", y_offset: "u32", logarithm: "u32" },
   constants: { WORKGROUP },
   workgroups: ({ outer, inner }) => linearGrid(outer * inner, WORKGROUP),
+  variants: forward,
+  choose: (params, adapter): Program<Param> => rowProgram(forward, params, adapter) ?? softmaxKernel,
   cpu({ x, y }, { outer, size, inner, x_offset, y_offset, logarithm }) {
     for (let row = 0; row < outer * inner; row++) {
       const first = Math.floor(row / inner) * size * inner + row % inner;
@@ -46,6 +79,9 @@ export const softmaxBackwardKernel = defineKernel({
   params: { outer: "u32", size: "u32", inner: "u32", y_offset: "u32", logarithm: "u32" },
   constants: { WORKGROUP },
   workgroups: ({ outer, inner }) => linearGrid(outer * inner, WORKGROUP),
+  variants: backward,
+  choose: (params, adapter): Program<BackwardParam> =>
+    rowProgram(backward, params, adapter) ?? softmaxBackwardKernel,
   cpu({ y, d_y, d_x }, { outer, size, inner, y_offset, logarithm }) {
     for (let row = 0; row < outer * inner; row++) {
       const first = Math.floor(row / inner) * size * inner + row % inner;

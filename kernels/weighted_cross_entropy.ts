@@ -2,11 +2,18 @@
 /** Mean of weighted cross entropies, from the rows' losses of `cross_entropy.ts`, and its gradient. */
 
 import { address } from "./address.ts";
-import { defineKernel, linearGrid } from "./kernel.ts";
+import { defineKernel, linearGrid, type Program } from "./kernel.ts";
 import wgsl from "./weighted_cross_entropy.wgsl" with { type: "text" };
 import backwardWgsl from "./weighted_cross_entropy_backward.wgsl" with { type: "text" };
+import workgroupWgsl from "./weighted_cross_entropy_workgroup.wgsl" with { type: "text" };
 
 const WORKGROUP = 64;
+
+const meanWorkgroup: Program<"N" | "ignored"> = {
+  name: "weighted_cross_entropy_workgroup",
+  wgsl: workgroupWgsl,
+  workgroups: () => [1, 1, 1],
+};
 
 /** Mean of weight · loss over the rows that count, and 1 / their number; see `weighted_cross_entropy.wgsl`. */
 export const weightedCrossEntropyKernel = defineKernel({
@@ -16,6 +23,9 @@ export const weightedCrossEntropyKernel = defineKernel({
   outputs: ["loss"],
   params: { N: "u32", ignored: "u32" },
   workgroups: () => [1, 1, 1],
+  variants: [meanWorkgroup],
+  choose: (_, { software }): Program<"N" | "ignored"> =>
+    software ? weightedCrossEntropyKernel : meanWorkgroup,
   cpu({ row_loss, targets, weights, loss }, { N, ignored }) {
     let total = 0;
     let count = 0;

@@ -25,6 +25,7 @@ import {
   weightedCrossEntropyBackwardKernel,
   weightedCrossEntropyKernel,
 } from "../../kernels/weighted_cross_entropy.ts";
+import type { Program } from "../../kernels/kernel.ts";
 import { type KernelCase, kernelCase, type Numbers, unwritten } from "./case.ts";
 
 function* attention(): Generator<KernelCase> {
@@ -155,26 +156,37 @@ function* recurrent(): Generator<KernelCase> {
   }
 }
 
+/** The program, with its workgroups folded into y as they are past 65,535; one more than there are rows. */
+function folded<P extends string>(program: Program<P>, rows: number): Program<P> {
+  return { ...program, workgroups: () => [Math.ceil((rows + 1) / 2), 2, 1] };
+}
+
 function* softmaxes(): Generator<KernelCase> {
-  for (const [outer, size, inner] of [[1, 1, 1], [5, 13, 1], [2, 7, 3], [67, 65, 1]]) {
+  for (const [outer, size, inner] of [[1, 1, 1], [5, 13, 1], [2, 7, 3], [67, 65, 1], [3, 1025, 1]]) {
     for (const logarithm of [0, 1]) {
       const length = outer * size * inner;
       const what = `${outer} × ${size} × ${inner}${logarithm ? ", logarithm" : ""}`;
       const params = { outer, size, inner, y_offset: 2, logarithm };
-      yield kernelCase(softmaxKernel, what, (n) => ({
-        arrays: { x: n.uniform(3 + length, -8, 8), y: n.uniform(2 + length) },
-        params: { ...params, x_offset: 3 },
-      }));
-      yield kernelCase(softmaxBackwardKernel, what, (n) => ({
-        arrays: { y: n.uniform(2 + length, -3, 0), d_y: n.uniform(length), d_x: unwritten(length) },
-        params,
-      }));
+      const byRow = inner === 1 ? Number(size > 256) : -1;
+      for (const program of [softmaxKernel, ...softmaxKernel.variants!.filter((_, i) => i === byRow)]) {
+        yield kernelCase(softmaxKernel, what, (n) => ({
+          arrays: { x: n.uniform(3 + length, -8, 8), y: n.uniform(2 + length) },
+          params: { ...params, x_offset: 3 },
+        }), { program: program === softmaxKernel ? program : folded(program, outer) });
+      }
+      const backwards = softmaxBackwardKernel.variants!.filter((_, i) => i === byRow);
+      for (const program of [softmaxBackwardKernel, ...backwards.map((one) => folded(one, outer))]) {
+        yield kernelCase(softmaxBackwardKernel, what, (n) => ({
+          arrays: { y: n.uniform(2 + length, -3, 0), d_y: n.uniform(length), d_x: unwritten(length) },
+          params,
+        }), { program });
+      }
     }
   }
 }
 
 function* losses(): Generator<KernelCase> {
-  for (const [N, V, smoothing] of [[1, 1, 0], [4, 5, 0.1], [67, 131, 0.3]]) {
+  for (const [N, V, smoothing] of [[1, 1, 0], [4, 5, 0.1], [67, 131, 0.3], [300, 3, 0], [3, 1025, 0.1]]) {
     const what = `${N} rows of ${V}, smoothed by ${smoothing}`;
     const ignored = V > 1 ? 0 : 9; // of one word none is ignored, of more some are
     const rows = (n: Numbers) => {
@@ -183,23 +195,30 @@ function* losses(): Generator<KernelCase> {
       return { targets, row_loss: n.uniform(2 * N, 0, 5), weights: n.uniform(N, -1, 2) };
     };
     const factors = (n: Numbers) => ({ loss: n.uniform(3), d_loss: n.uniform(1, 1, 2) });
-    yield kernelCase(crossEntropyKernel, what, (n) => ({
-      arrays: {
-        logits: n.uniform(N * V, -5, 5),
-        targets: rows(n).targets,
-        row_loss: unwritten(2 * N),
-        log_sum_exp: unwritten(2 * N),
-      },
-      params: { N, V, ignored, smoothing },
-    }));
-    yield kernelCase(crossEntropyMeanKernel, what, (n) => {
-      const { targets, row_loss } = rows(n);
-      return { arrays: { targets, row_loss, loss: unwritten(3) }, params: { N, ignored } };
-    });
-    yield kernelCase(weightedCrossEntropyKernel, what, (n) => ({
-      arrays: { ...rows(n), loss: unwritten(2) },
-      params: { N, ignored },
-    }));
+    const byRow = crossEntropyKernel.variants!.map((one) => folded(one, N));
+    for (const program of [crossEntropyKernel, ...byRow]) {
+      yield kernelCase(crossEntropyKernel, what, (n) => ({
+        arrays: {
+          logits: n.uniform(N * V, -5, 5),
+          targets: rows(n).targets,
+          row_loss: unwritten(2 * N),
+          log_sum_exp: unwritten(2 * N),
+        },
+        params: { N, V, ignored, smoothing },
+      }), { program });
+    }
+    for (const program of [crossEntropyMeanKernel, ...crossEntropyMeanKernel.variants!]) {
+      yield kernelCase(crossEntropyMeanKernel, what, (n) => {
+        const { targets, row_loss } = rows(n);
+        return { arrays: { targets, row_loss, loss: unwritten(3) }, params: { N, ignored } };
+      }, { program });
+    }
+    for (const program of [weightedCrossEntropyKernel, ...weightedCrossEntropyKernel.variants!]) {
+      yield kernelCase(weightedCrossEntropyKernel, what, (n) => ({
+        arrays: { ...rows(n), loss: unwritten(2) },
+        params: { N, ignored },
+      }), { program });
+    }
     const backward = (n: Numbers) => ({
       logits: n.uniform(N * V, -3, 3),
       log_sum_exp: n.uniform(2 * N, 0, 1),

@@ -40,12 +40,16 @@ function sgd(n: Numbers, { count, factor }: { count: number; factor: number }) {
 
 /** Every case of this file. */
 export function* optimiserCases(): Generator<KernelCase> {
-  for (const count of [1, 255, 257, 1999]) {
-    yield kernelCase(sumSquaresKernel, `${count} into the second tensor's slots`, (n) => ({
-      arrays: { x: n.uniform(count), partials: n.uniform(2 * SUM_SQUARES_CHUNKS) },
-      params: { count, offset: SUM_SQUARES_CHUNKS },
-    }), { sums: true });
-    for (const max_norm of [0.5, 1000]) {
+  for (const count of [1, 255, 257, 1999, 70_001]) {
+    for (const program of [sumSquaresKernel, ...sumSquaresKernel.variants!]) {
+      yield kernelCase(sumSquaresKernel, `${count} into the second tensor's slots`, (n) => ({
+        arrays: { x: n.uniform(count), partials: n.uniform(2 * SUM_SQUARES_CHUNKS) },
+        params: { count, offset: SUM_SQUARES_CHUNKS },
+      }), { sums: true, program });
+    }
+    for (
+      const [max_norm, program] of [[0.5, globalNormKernel], [1000, ...globalNormKernel.variants!]] as const
+    ) {
       yield kernelCase(globalNormKernel, `${count} partial sums, at most ${max_norm}`, (n) => ({
         arrays: {
           partials: n.uniform(count, 0.5, 1),
@@ -54,7 +58,7 @@ export function* optimiserCases(): Generator<KernelCase> {
           factor: unwritten(1),
         },
         params: { count, max_norm },
-      }));
+      }), { program });
     }
   }
   yield kernelCase(globalNormKernel, "not finite", () => ({

@@ -82,6 +82,34 @@ const TRANSPOSES = { nn: [0, 0], nt: [0, 1], tn: [1, 0], tt: [1, 1] } as const;
 /** Of the plain program: 1, primes, and around its tile of 16. */
 const SMALL = [[1, 1, 1], [15, 17, 16], [16, 16, 17], [13, 1, 31], [1, 37, 5]] as const;
 
+/** Each tile of the slices with rows of each kind; K is some blocks and a part of one. */
+const SLICES = {
+  "8x16:nn:1": [13, 52, 278],
+  "16x16:nt:1": [37, 52, 214],
+  "32x16:tn:1": [37, 52, 150],
+  "32x32:tt:1": [37, 68, 118],
+  "32x32:nn:0": [37, 69, 119],
+  "8x16:nt:0": [5, 19, 129],
+  "16x16:tn:0": [17, 17, 97],
+  "32x16:tt:0": [33, 17, 65],
+} as const;
+
+function* slices(): Generator<KernelCase> {
+  for (const [kind, sizes] of Object.entries(SLICES)) {
+    const [, transposes, aligned] = kind.split(":") as [string, keyof typeof TRANSPOSES, string];
+    for (const program of variantsOf(matmulKernel, new RegExp(`^matmul_slices:${kind}$`))) {
+      const options = { sizes, aligned: aligned === "1" };
+      const make = (n: Numbers) => product(n, TRANSPOSES[transposes], options);
+      yield kernelCase(matmulKernel, sizes.join(" "), make, { program });
+    }
+  }
+  for (const program of variantsOf(matmulKernel, /^matmul_slices:16x16:nt:1$/)) {
+    const options = { sizes: [37, 52, 20], aligned: true, beta: 0, bias: 0, relu: 1 } as const;
+    const what = "ReLU, c and bias that nobody asked for";
+    yield kernelCase(matmulKernel, what, (n) => product(n, TRANSPOSES.nt, options), { program });
+  }
+}
+
 /** Every case of this file. */
 export function* productCases(): Generator<KernelCase> {
   for (const [name, transposes] of Object.entries(TRANSPOSES)) {
@@ -121,4 +149,5 @@ export function* productCases(): Generator<KernelCase> {
       yield kernelCase(matmulKernel, what, (n) => product(n, [0, 0], options), { program });
     }
   }
+  yield* slices();
 }

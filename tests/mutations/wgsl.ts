@@ -143,6 +143,11 @@ export const WGSL_CHANGES: Changes = {
     ["index", "(row / params.inner) * params.size * params.inner + row % params.inner", "row * params.size"],
     ["term", "select(d_y[at] * y[params.y_offset + at], d_y[at]", "select(d_y[at], d_y[at]"],
   ],
+  softmax_backward_workgroup: [
+    ["sign", "out * (d_y[i] - sum)", "out * (d_y[i] + sum)"],
+    ["index", "y[params.y_offset + i], d_y[i]", "y[params.y_offset + lane], d_y[i]"],
+    ["term", "lane < half", "lane + 1u < half"],
+  ],
   weighted_cross_entropy_backward: [
     ["sign", "probability - select", "probability + select"],
     ["index", "weights[n] * loss[1]", "weights[goal] * loss[1]"],
