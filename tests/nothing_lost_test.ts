@@ -19,6 +19,11 @@ function trainInto(out: string, ...more: string[]): string[] {
 
 const train = (out: string, ...more: string[]) => task("train", ...trainInto(out, ...more));
 
+function criticalInto(out: string, ...more: string[]): string[] {
+  return ["--annotations", `${dir}/captions.json`, "--images", `${dir}/photos`, "--device", "cpu"]
+    .concat("--data", `${dir}/data`, "--out", `${dir}/${out}`, ...more);
+}
+
 /** The lines of a run's metrics without what the clock says. */
 function metrics(out: string): string[] {
   const lines = Deno.readTextFileSync(`${dir}/${out}/metrics.jsonl`).trimEnd().split("\n");
@@ -166,19 +171,7 @@ describe("nothing is lost", () => {
 
   it("of self-critical training either", async () => {
     const run = (out: string, ...more: string[]) =>
-      ["--annotations", `${dir}/captions.json`, "--images", `${dir}/photos`, "--data", `${dir}/data`]
-        .concat(
-          "--out",
-          `${dir}/${out}`,
-          "--device",
-          "cpu",
-          "--steps",
-          "14",
-          "--batch",
-          "4",
-          ...RHYTHM,
-          ...more,
-        );
+      criticalInto(out, "--steps", "14", "--batch", "4", ...RHYTHM, ...more);
     const from = ["--from", `${dir}/whole/model.safetensors`];
     const whole = await task("self-critical", ...run("critical", ...from));
     assert.equal(whole.code, 0, whole.stderr);
@@ -233,5 +226,21 @@ describe("nothing is lost", () => {
     assert.doesNotMatch(again.stderr, /^step /m);
     const other = await train("early", ...run, "--resume", "--best-by", "cross-entropy");
     assert.match(other.stderr, /trained with bestBy "cider", this run has "cross-entropy"/);
+  });
+
+  it("by going on too long in self-critical training either", async () => {
+    const still = ["--learning-rate", "1e-12", "--warmup", "0"]; // no caption changes
+    const run = ["--val-share", "0.7", "--steps", "40", "--batch", "4", "--early-stop", "2", ...still]
+      .concat("--validate-every", "3", "--log-every", "10");
+    const from = ["--from", `${dir}/early/model.safetensors`];
+    const { code, stderr } = await task("self-critical", ...criticalInto("early2", ...run, ...from));
+    assert.equal(code, 0, stderr);
+    const end =
+      /^stopped early at step 6: CIDEr-D has not risen above \S+ in 2 validations; .* that of step 0$/m;
+    assert.match(stderr, end);
+    const again = await task("self-critical", ...criticalInto("early2", ...run, "--resume"));
+    assert.equal(again.code, 0, again.stderr);
+    assert.match(again.stderr, end);
+    assert.doesNotMatch(again.stderr, /^step /m);
   });
 });

@@ -11,6 +11,13 @@ const YES_NO = { choices: ["yes", "no"] } as const;
 const SIZE = { type: "integer", min: 1, max: 16_384 } as const;
 const SHARE = { type: "number", max: 0.95 } as const;
 
+/** When a run ends before its last step. */
+export const EARLY_STOP = {
+  type: "integer",
+  description:
+    "validations without a higher CIDEr-D after which the run ends; 0: it goes on to its last step",
+} as const;
+
 /** Flags of the model. */
 export const MODEL_OPTIONS = {
   encoder: { choices: ENCODERS, description: "what looks at the picture" },

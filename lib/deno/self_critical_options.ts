@@ -4,6 +4,7 @@ import { SELF_CRITICAL_PRESETS, type SelfCriticalPreset } from "../train/self_cr
 import { SCHEDULES } from "../train/schedule.ts";
 import { type CommandDescription, type OptionDefinitions, type Options, UsageError } from "./cli.ts";
 import { DEVICE_OPTIONS } from "./device_options.ts";
+import { EARLY_STOP } from "./recipe_options.ts";
 
 /** Flags of `self-critical`. */
 export const SELF_CRITICAL_OPTIONS = {
@@ -23,6 +24,11 @@ export const SELF_CRITICAL_OPTIONS = {
   },
   images: { placeholder: "DIR", description: "folder of the photographs that --annotations names" },
   dataset: { placeholder: "NAME", description: "which captions, where the folder holds several sets" },
+  valShare: {
+    type: "number",
+    max: 0.9,
+    description: "share held out where the data name no split; as in training",
+  },
   out: {
     default: "data/self_critical",
     placeholder: "DIR",
@@ -57,6 +63,7 @@ export const SELF_CRITICAL_OPTIONS = {
   },
   logEvery: { default: 10, min: 1, max: 64, description: "steps between log lines" },
   validateEvery: { default: 50, min: 1, description: "steps between scores on held-out pictures" },
+  earlyStop: { ...EARLY_STOP, default: 0 },
   checkpointEvery: { default: "100", description: "steps between checkpoints, or minutes: 10m" },
   seed: { default: 1, description: "names all random numbers" },
   ...DEVICE_OPTIONS,

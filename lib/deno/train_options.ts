@@ -10,7 +10,7 @@ import { BEST_BY } from "../train/run_state.ts";
 import { TOKENIZER_NAMES } from "../text/tokenize.ts";
 import { type CommandDescription, type OptionDefinitions, type Options, UsageError } from "./cli.ts";
 import { DEVICE_OPTIONS } from "./device_options.ts";
-import { MODEL_OPTIONS, OPTIMISER_OPTIONS } from "./recipe_options.ts";
+import { EARLY_STOP, MODEL_OPTIONS, OPTIMISER_OPTIONS } from "./recipe_options.ts";
 import { WEIGHTS_OPTION } from "./start_weights.ts";
 import { FEATURE_OPTIONS } from "./training_features.ts";
 
@@ -76,11 +76,7 @@ export const TRAIN_OPTIONS = {
     choices: BEST_BY,
     description: "what the best model is chosen by (default: cider, with fewer than 8 held-out pictures not)",
   },
-  earlyStop: {
-    type: "integer",
-    description:
-      "validations without a higher CIDEr-D after which the run ends; 0: it goes on to its last step",
-  },
+  earlyStop: EARLY_STOP,
   valBeam: {
     default: 1,
     min: 1,
