@@ -11,7 +11,7 @@
  * Reads data/annotations and data/img. Writes data/plot.html and data/plot.png. Takes about two seconds.
  */
 
-import type { CaptionSet } from "../lib/data/captions.ts";
+import { type CaptionSet, counted } from "../lib/data/captions.ts";
 import { plotHtml, type PlotPicture, plotSvg } from "../lib/data/plot_layout.ts";
 import { parseOptions, UsageError } from "../lib/deno/cli.ts";
 import { findData, nothingFound } from "../lib/deno/dataset_disk.ts";
@@ -79,7 +79,7 @@ async function main(): Promise<number> {
 
   // 4. Draw them.
   const out = options.out ?? `${options.data}/plot`;
-  const title = `${pictures.length} photos of ${set.report.source}`;
+  const title = `${counted(pictures.length, "photo")} of ${set.report.source}`;
   await writeFileAtomic(`${out}.html`, plotHtml(pictures, { title }));
   await writeFileAtomic(`${out}.png`, renderPng(plotSvg(pictures, { fontFamily: FONT_FAMILY })));
   const boxes = lettersWithoutFont(pictures.flatMap(({ captions }) => captions));

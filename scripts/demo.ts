@@ -9,6 +9,7 @@
  * of pictures it has never seen can be checked for truth, word by word.
  */
 import { BatchLoader } from "../lib/data/batches.ts";
+import { count } from "../lib/data/captions.ts";
 import { checkCaption, scoreTruth } from "../lib/data/shapes_check.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
 import { openDataset } from "../lib/deno/dataset_disk.ts";
@@ -53,9 +54,7 @@ await runScript(async () => {
     train: options.pictures,
     onProgress: (done) => drawing.update(done),
   });
-  drawing.done(
-    `${world.pictures} pictures, ${world.unseen} of ${world.test} test scenes never shown in training`,
-  );
+  drawing.done(`${world.test} to test on, ${world.unseen} of them with scenes never shown in training`);
   const packing = progressBar({ label: "Packing ", unit: "pictures" });
   const dataset = await openDataset({
     data: dir,
@@ -127,7 +126,7 @@ await runScript(async () => {
   // 6. Three of them, and a page with many.
   const say = options.json ? console.error : console.log;
   for (let i = 0; i < Math.min(3, captions.length); i++) say(`${test.images[i].fileName}: ${captions[i]}`);
-  const lines = [verdict, `Trained ${steps} steps, seed ${seed}.`];
+  const lines = [verdict, `Trained for ${count(steps)} steps, seed ${seed}.`];
   await writeGallery(dir, test, { captions, truths: checks.map((check) => check.true), lines });
   const seconds = Math.round((performance.now() - started) / 1000);
   console.error(

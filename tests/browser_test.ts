@@ -14,28 +14,15 @@ import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
 import { modelToFile } from "../lib/models/model_file.ts";
 import { Random } from "../lib/random.ts";
-import { EXECUTABLE } from "./browser/executable.ts";
+import { lacksChromium } from "./browser/executable.ts";
 import type { PageReport } from "./browser/drive.ts";
 import { captionFormula, PAGE_DEVICES } from "./browser/page.ts";
-import { IN_CI } from "./fixtures.ts";
 import { KERNEL_CASES } from "./kernel_cases/mod.ts";
 
 /** Programs that SwiftShader takes minutes to compile: from 90 s of CPU on none had finished. */
 const MINUTES = ["^conv2d_backward_weight_workgroup", "^conv2d_(backward_input_)?workgroup:.*:0$"];
 /** Programs of which others with smaller tiles stand for the same file. */
 const SECONDS = ["_registers:16x16", "_workgroup:128x128", "_workgroup:.*:0$", "^matmul_workgroup:.*:t"];
-
-/** Whether there is no browser. In CI there must be one. */
-const lacksChromium = !IN_CI && !exists(EXECUTABLE);
-
-function exists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
 
 const PICTURE = { width: 23, height: 17 };
 

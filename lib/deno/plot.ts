@@ -48,7 +48,7 @@ export function renderPng(svg: string): Uint8Array {
 }
 
 /** Fonts of the system stand in for letters that ours lacks. */
-const FONTS: ResvgRenderOptions = {
+export const FONTS: ResvgRenderOptions = {
   font: { fontFiles: [FONT_FILE], loadSystemFonts: true, defaultFontFamily: FONT_FAMILY },
   logLevel: "off",
 };

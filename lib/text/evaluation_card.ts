@@ -30,18 +30,20 @@ export interface CardOptions {
 
 const STYLE = `
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 0 auto; padding: 1rem; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
+section { overflow-x: auto; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
-table { border-collapse: collapse; } td, th { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; }
+table { border-collapse: collapse; } td, th { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; overflow-wrap: break-word; }
+td:last-child { overflow-wrap: anywhere; min-width: 8rem; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
-.bar { display: block; width: 14rem; height: .9rem; background: var(--soft); position: relative; }
+.bar { display: block; width: min(14rem, 40vw); height: .9rem; background: var(--soft); position: relative; }
 .bar i { position: absolute; top: 0; bottom: 0; background: #3b82f6; }
-.row { display: grid; grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)); gap: 1rem; }
+.row { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(10.5rem, 100%), 1fr)); gap: 1rem; }
 figure { margin: 0; padding: .7rem; border: 1px solid var(--line); border-radius: .4rem; }
 figure img { width: 100%; height: 8rem; object-fit: contain; background: var(--soft); }
 figure b { display: block; margin: .3rem 0; } figure ul { margin: .3rem 0; padding-left: 1.1rem; font-size: .85rem; opacity: .8; }
 .scores, .id { font-size: .8rem; opacity: .7; } mark { background: #f59e0b66; color: inherit; }
-code { font-size: .8rem; overflow-wrap: anywhere; } svg text { font-size: 10px; fill: currentColor; }
+code { font-size: .8rem; } svg text { font-size: 10px; fill: currentColor; }
 `;
 
 /** The page. Pictures are asked for one after the other, only those shown. */
