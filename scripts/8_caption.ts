@@ -18,7 +18,7 @@ import { loadPictures } from "../lib/deno/pictures.ts";
 import { progressBar } from "../lib/deno/progress.ts";
 import { runScript } from "../lib/deno/run_script.ts";
 import { captionPlan } from "../lib/deno/search_options.ts";
-import { ensureWritable, folderOf, writeFileAtomic } from "../lib/deno/write_file.ts";
+import { ensureFileWritable, writeFileAtomic } from "../lib/deno/write_file.ts";
 import { captionPixels, type WrittenCaption } from "../lib/models/captioner.ts";
 
 /** Pictures captioned together. */
@@ -29,7 +29,7 @@ await runScript(async () => {
 
   // 1. The model, on the device.
   const files = options.model.length > 0 ? options.model : [await findModel(options.data)];
-  if (options.attention) await ensureWritable(folderOf(options.attention));
+  if (options.attention) await ensureFileWritable(options.attention);
   const backend = await openDevice(options);
   const models = await loadModels(backend, files);
   console.error(`captioning with ${files.join(", ")} on ${backend.description}`);

@@ -120,6 +120,19 @@ describe("bad input", () => {
     assert.match(stderr, /^captioning with [^\n]+\n$/, "errors are in the JSON");
   });
 
+  it("caption refuses a folder for its page before it looks at a picture", async () => {
+    const { code, stdout, stderr } = await task(
+      "caption",
+      "--model",
+      model,
+      "--attention",
+      `${dir}/photos`,
+      good,
+    );
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, /^Cannot write .*photos: it is a folder, name a file in it$/m);
+  });
+
   it("caption says to people on stderr what went wrong and keeps stdout for captions", async () => {
     const { code, stdout, stderr } = await task(
       "caption",

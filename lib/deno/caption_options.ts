@@ -7,7 +7,7 @@ import { DEVICE_OPTIONS } from "./device_options.ts";
 export const CAPTION_OPTIONS = {
   model: {
     list: true,
-    placeholder: "FILE,...",
+    placeholder: "FILE",
     description: "the model (default: the newest of training's and the demo's), or several to write together",
   },
   data: { default: "data", placeholder: "DIR", description: "folder where those models are" },

@@ -11,7 +11,7 @@ import { DEVICE_OPTIONS } from "./device_options.ts";
 export const EVALUATE_OPTIONS = {
   model: {
     list: true,
-    placeholder: "FILE,...",
+    placeholder: "FILE",
     description: "the model (default: the newest of training's and the demo's), or several to write together",
   },
   data: {

@@ -12,8 +12,8 @@ export const SEARCH_OPTIONS = {
   minLength: { default: 1, min: 1, max: 1000, description: "fewest words of a caption" },
   maxLength: { default: 50, min: 1, max: 1000, description: "most words of a caption, its end included" },
   noRepeatNgram: { type: "integer", min: 1, description: "no sequence of so many words comes twice" },
-  ban: { list: true, placeholder: "WORD,...", description: "words never said" },
-  force: { list: true, placeholder: "WORD,...", description: "words every caption says" },
+  ban: { list: true, placeholder: "WORD", description: "words never said" },
+  force: { list: true, placeholder: "WORD", description: "words every caption says" },
   removeBadEndings: { default: false, description: 'no caption ends with "a", "of", "with" and the like' },
   groups: {
     type: "integer",

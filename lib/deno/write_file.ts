@@ -60,6 +60,20 @@ export async function writeAll(file: Deno.FsFile, data: Uint8Array): Promise<voi
 }
 
 /**
+ * Makes sure that a file can be written, before the work whose result goes there.
+ *
+ * @throws {Error} If its folder cannot be made or written, or a folder has its name.
+ */
+export async function ensureFileWritable(path: string): Promise<void> {
+  await ensureWritable(folderOf(path));
+  const isFolder = await Deno.stat(path).then(({ isDirectory }) => isDirectory, (error) => {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  });
+  if (isFolder) throw new Error(`Cannot write ${path}: it is a folder, name a file in it`);
+}
+
+/**
  * Makes sure that files can be written into a folder, by writing one: called before hours of work whose result
  * goes there.
  *
@@ -100,5 +114,6 @@ export function whyUnwritable(error: unknown): string {
   if (/os error 28|No space left/.test(error.message)) return `the disk is full (${error.message})`;
   if (/os error 30\b|Read-only/.test(error.message)) return "the disk is read-only, choose another folder";
   if (/os error 27\b/.test(error.message)) return `larger files are not allowed here (${error.message})`;
+  if (/os error 21\b/.test(error.message)) return "it is a folder, name a file in it";
   return error.message;
 }
