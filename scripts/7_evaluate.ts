@@ -21,7 +21,7 @@ import {
 } from "../lib/deno/evaluation_source.ts";
 import { javaScores } from "../lib/deno/java_metrics.ts";
 import { describeError, runScript } from "../lib/deno/run_script.ts";
-import { writeFileAtomic } from "../lib/deno/write_file.ts";
+import { ensureWritable, folderOf, writeFileAtomic } from "../lib/deno/write_file.ts";
 import { parseInstances } from "../lib/text/chair.ts";
 import { compareResults, comparisonLines } from "../lib/text/compare.ts";
 import { corpusFrequencies, frequencyTable, readFrequencies } from "../lib/text/document_frequencies.ts";
@@ -40,18 +40,24 @@ await runScript(async () => {
   const options = parseOptions(Deno.args, EVALUATE_OPTIONS, EVALUATE_ABOUT);
   if (options.results) requireNoModelFlags(Deno.args);
 
-  // 1. The captions: read from a file, or written by a model now.
-  const source = options.results ? await fileSource(options.results, options) : await modelSource(options);
-  const { references, results, candidates, vocabularySize, trainingCaptions, pictures } = source;
-  if (options.saveResults) await writeFileAtomic(options.saveResults, JSON.stringify(results));
-
-  // 2. Their scores, with 95 % intervals.
+  // 1. What else it reads, and whether its results can be kept: found out now, not after hours.
+  for (const path of [options.saveResults, options.saveDf, options.perImage, options.card]) {
+    if (path !== undefined) await ensureWritable(folderOf(path));
+  }
+  const others = options.compare ? await readResults(options.compare) : undefined;
   const instances = options.instances
     ? parseInstances(await readJson(options.instances), { source: options.instances })
     : undefined;
   const frequencies = options.df === "corpus"
     ? undefined
     : readFrequencies(await readJson(options.df), { source: options.df });
+
+  // 2. The captions: read from a file, or written by a model now.
+  const source = options.results ? await fileSource(options.results, options) : await modelSource(options);
+  const { references, results, candidates, vocabularySize, trainingCaptions, pictures } = source;
+  if (options.saveResults) await writeFileAtomic(options.saveResults, JSON.stringify(results));
+
+  // 3. Their scores, with 95 % intervals.
   const settings = {
     tokenizer: options.words,
     allowMissing: options.allowMissing,
@@ -77,16 +83,12 @@ await runScript(async () => {
   const notes = calibration ? calibrationLines(calibration) : [];
   for (const line of notes) print(line);
 
-  // 3. Against another system, image by image.
-  const comparison = options.compare
-    ? compareResults(evaluation, { references, results: await readResults(options.compare) }, {
-      ...settings,
-      source: options.compare,
-    })
-    : undefined;
+  // 4. Against another system, image by image.
+  const comparison = others &&
+    compareResults(evaluation, { references, results: others }, { ...settings, source: options.compare });
   for (const line of comparison ? comparisonLines(comparison) : []) print(line);
 
-  // 4. Each image's scores, and a page to look at.
+  // 5. Each image's scores, and a page to look at.
   const write = async (foreign: ForeignScores) => {
     if (options.perImage) {
       const lines = [...imageScores(evaluation, foreign)].map((scores) => JSON.stringify(scores));
@@ -101,7 +103,7 @@ await runScript(async () => {
   };
   await write({});
 
-  // 5. METEOR and SPICE, last: what they take long for, or die of, costs none of the above.
+  // 6. METEOR and SPICE, last: what they take long for, or die of, costs none of the above.
   const { scores: foreign, failed } = await javaScores(evaluation, options);
   if (Object.keys(foreign).length > 0) {
     for (const line of foreignTable(evaluation, foreign)) print(line);

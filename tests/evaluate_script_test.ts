@@ -135,6 +135,39 @@ describe("evaluate", () => {
   });
 });
 
+describe("evaluate, before a model is asked for anything", () => {
+  const nowhere = "/nowhere/model.safetensors";
+  const evaluate = (...flags: string[]) => task("evaluate", "--model", ...flags);
+
+  it("reads what else it is given, and finds out whether its results can be kept", async () => {
+    for (
+      const [flag, path, message] of [
+        [
+          "--instances",
+          "/nowhere/objects.json",
+          /Cannot read \/nowhere\/objects\.json: not found, check the path/,
+        ],
+        ["--df", "/nowhere/df.json", /Cannot read \/nowhere\/df\.json: not found, check the path/],
+        ["--compare", "/nowhere/other.json", /Cannot read \/nowhere\/other\.json: not found, check the path/],
+        ["--card", "/proc/card.html", /Cannot write into the folder \/proc: /],
+        ["--per-image", "/proc/lines.jsonl", /Cannot write into the folder \/proc: /],
+        ["--save-results", "/proc/results.json", /Cannot write into the folder \/proc: /],
+        ["--save-df", "/proc/df.json", /Cannot write into the folder \/proc: /],
+      ] as const
+    ) {
+      const { code, stderr } = await evaluate(nowhere, flag, path);
+      assert.match(stderr, message);
+      assert.equal(code, 1);
+    }
+  });
+
+  it("refuses to calibrate several models", async () => {
+    const { code, stderr } = await evaluate(`${nowhere},${nowhere}`, "--calibrate");
+    assert.match(stderr, /Cannot calibrate several models together: /);
+    assert.equal(code, 2);
+  });
+});
+
 describe("evaluate with a model", () => {
   let dir: string;
   let data: string[];

@@ -57,7 +57,7 @@ export async function captionPaths(path: string, options: ReadCaptionsOptions = 
         (found
           ? `there are only those of ${found}`
           : "it holds no captions.csv, captions.json or captions_*.json") +
-        `, run \`deno task download\` first or name a caption file with --annotations`,
+        `, ${CAPTIONS_HINT}`,
     );
   }
   const others = groups.filter((other) => other !== group).map((other) => other.dataset);
@@ -114,10 +114,12 @@ async function readGroup({ folder, files, lists }: CaptionPaths): Promise<Captio
 /**
  * The text of a file: gunzipped, from UTF-8, or from UTF-16 with a byte order mark (as spreadsheets save).
  *
- * @throws {SyntaxError} If it is neither.
+ * @param hint What to do when it is not there. Default: that of caption files.
+ * @throws {Deno.errors.NotFound} If it is not there.
+ * @throws {SyntaxError} If it is no text of these.
  */
-export async function readText(path: string): Promise<string> {
-  await statOf(path);
+export async function readText(path: string, hint?: string): Promise<string> {
+  await statOf(path, hint);
   let bytes = await Deno.readFile(path);
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = await gunzip(bytes, path);
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
@@ -138,14 +140,14 @@ async function gunzip(bytes: Uint8Array<ArrayBuffer>, path: string): Promise<Uin
   }
 }
 
+const CAPTIONS_HINT = "run `deno task download` first or name a caption file with --annotations";
+
 /** `Deno.stat` with an error that says what to do. */
-async function statOf(path: string): Promise<Deno.FileInfo> {
+async function statOf(path: string, hint = CAPTIONS_HINT): Promise<Deno.FileInfo> {
   try {
     return await Deno.stat(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new Deno.errors.NotFound(
-      `Cannot read ${path}: not found, run \`deno task download\` first or name a caption file with --annotations`,
-    );
+    throw new Deno.errors.NotFound(`Cannot read ${path}: not found, ${hint}`);
   }
 }

@@ -21,6 +21,7 @@ import { loadModels } from "./model_disk.ts";
 import { type DeviceWish, openDevice } from "./open_device.ts";
 import { progressBar } from "./progress.ts";
 import { type SearchFlags, searchPlan } from "./search_options.ts";
+import { packingProgress } from "./training.ts";
 
 /** Captions to score. */
 export interface EvaluationSource {
@@ -66,7 +67,7 @@ export async function fileSource(resultsPath: string, place: DataPlace): Promise
 
 /** What is in a file of JSON. @throws {SyntaxError} If it is none. */
 export async function readJson(path: string): Promise<unknown> {
-  return parseJson(await readText(path), { source: path });
+  return parseJson(await readText(path, "check the path"), { source: path });
 }
 
 /** Reads `[{ image_id, caption }]`. */
@@ -89,11 +90,15 @@ export interface ModelSourceOptions extends DataPlace, SearchFlags, DeviceWish {
 /**
  * What a model writes of a split of a dataset.
  *
+ * @throws {UsageError} If several models should be calibrated.
  * @throws {RangeError} If the dataset has no such split.
  */
 export async function modelSource(options: ModelSourceOptions): Promise<EvaluationSource> {
   const files = options.model.length > 0 ? options.model : [await findModel(options.data ?? "data")];
   const path = files.join(", ");
+  if (options.calibrate && files.length > 1) {
+    throw new UsageError("Cannot calibrate several models together: name one with --model");
+  }
   const backend = await openDevice(options);
   try {
     const models = await loadModels(backend, files);
@@ -101,12 +106,14 @@ export async function modelSource(options: ModelSourceOptions): Promise<Evaluati
     console.error(`evaluating ${path} on ${backend.description}`);
     const { config } = loaded.model;
     const { vocabulary, info } = loaded;
+    const packing = packingProgress();
     const dataset = await openDataset({
       ...options,
       preprocessing: config.preprocessing,
       vocabulary,
       words: info.wordSource,
-    });
+      ...packing,
+    }).finally(packing.done);
     try {
       const split = dataset[options.split];
       if (!split || split.images.length === 0) {
@@ -119,9 +126,8 @@ export async function modelSource(options: ModelSourceOptions): Promise<Evaluati
       const captions = await captionSplit(models, split, {
         ...searchPlan(options, vocabulary),
         onProgress: (done) => bar.update(done),
-      });
-      bar.done();
-      const calibration = options.calibrate ? await fitTemperature(models, split) : undefined;
+      }).finally(() => bar.done());
+      const calibration = options.calibrate ? await fitTemperature(loaded, split) : undefined;
       const ids = split.imageIds;
       const references = `${options.split} of ${dataset.paths.join(", ")}`;
       return {
@@ -146,21 +152,16 @@ export async function modelSource(options: ModelSourceOptions): Promise<Evaluati
 }
 
 async function fitTemperature(
-  [{ model }, ...others]: readonly LoadedModel[],
+  { model }: LoadedModel,
   split: Split,
 ): Promise<Calibration> {
-  if (others.length > 0) {
-    throw new UsageError("Cannot calibrate several models together: name one with --model");
-  }
   let bar: ReturnType<typeof progressBar> | undefined;
-  const calibration = await calibrate(model, split, {
+  return await calibrate(model, split, {
     onProgress(done, total) {
       bar ??= progressBar({ label: "Calibrating", total, unit: "batches" });
       bar.update(done);
     },
-  });
-  bar?.done();
-  return calibration;
+  }).finally(() => bar?.done());
 }
 
 /** What a calibration found, a line each, for people. */
