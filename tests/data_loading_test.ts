@@ -198,6 +198,26 @@ describe("pictures on disk", () => {
     }
   });
 
+  it("are missing where a link leads nowhere or round in a circle", async () => {
+    const dir = await Deno.makeTempDir();
+    try {
+      await Deno.writeTextFile(`${dir}/a.jpg`, "a");
+      await Deno.symlink(`${dir}/a.jpg`, `${dir}/b.jpg`);
+      await Deno.symlink(`${dir}/nothing.jpg`, `${dir}/c.jpg`);
+      await Deno.symlink(`${dir}/d.jpg`, `${dir}/d.jpg`);
+      const names = ["a.jpg", "b.jpg", "c.jpg", "d.jpg"];
+      const { files, problems } = await findPictures(names.map((fileName, id) => ({ id, fileName })), dir);
+      assert.deepEqual([...files.keys()], [0, 1]);
+      assert.deepEqual(problems, [{
+        what: `pictures that are not in ${dir}`,
+        count: 2,
+        examples: ["c.jpg", "d.jpg"],
+      }]);
+    } finally {
+      await Deno.remove(dir, { recursive: true });
+    }
+  });
+
   it("are found in their folder or beside, by names composed either way; the rest is counted", async () => {
     const dir = await Deno.makeTempDir();
     try {

@@ -48,7 +48,8 @@ export async function findPictures(images: readonly CaptionImage[], dir: string)
         continue images;
       }
       used.add(name);
-      const info = Deno.statSync(`${dir}/${name}`);
+      const info = fileInfo(`${dir}/${name}`);
+      if (!info) continue;
       const modified = info.mtime?.getTime() ?? 0;
       files.set(image.id, { name, path: `${dir}/${name}`, bytes: info.size, modified });
       break;
@@ -108,6 +109,18 @@ async function listFolder(folder: string): Promise<Folder | undefined> {
     throw error;
   }
   return { exact, small };
+}
+
+/** What is known of a file; undefined where a link leads nowhere. */
+function fileInfo(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.statSync(path); // 100,000 promises would take seconds
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.FilesystemLoop) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 function problem(what: string, names: readonly string[]): CaptionProblem {
