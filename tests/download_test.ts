@@ -449,6 +449,19 @@ describe("fetchPhotos()", () => {
     assertPhotos(dir, ALL);
   });
 
+  it("stops all connections where one finds that it cannot write", async () => {
+    await using host = new CocoHost(files);
+    host.fault("*", { kind: "late", ms: 5 });
+    const dir = folder();
+    await Deno.mkdir(`${dir}/3.jpg/in the way`, { recursive: true });
+    await assert.rejects(fetchPhotos(photosOf(host), dir, { ...QUICK, concurrency: 4 }), {
+      name: "DiskError",
+      message: /^Cannot write \S+\/3\.jpg: /,
+    });
+    assert.ok(host.requests.length < 12, `${host.requests.length} photos were asked for`);
+    assert.deepEqual(names(dir).filter((name) => name.endsWith(".part")), []);
+  });
+
   it("keeps nothing that the decoder refuses", async () => {
     await using host = new CocoHost(files);
     const dir = folder();

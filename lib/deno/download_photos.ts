@@ -103,10 +103,14 @@ export async function fetchPhotos(
     }
     onPhoto?.(fetched + failed.length, failed.length, receivedBytes);
   };
+  let ended = false; // by an error that is no photo's
   const work = async () => {
-    while (next < photos.length && gaveUp === undefined) {
+    while (next < photos.length && gaveUp === undefined && !ended) {
       signal?.throwIfAborted();
-      await fetchOne(photos[next++]);
+      await fetchOne(photos[next++]).catch((error) => {
+        ended = true; // the others finish what they have begun
+        throw error;
+      });
     }
   };
   await settled(Array.from({ length: Math.min(concurrency, photos.length) }, work));
@@ -130,15 +134,22 @@ async function save(
   const part = `${path}.part`;
   checkPhoto(bytes);
   try {
-    await Deno.writeFile(part, bytes).catch((error) => {
-      throw new DiskError(part, error);
-    });
+    await onDisk(part, Deno.writeFile(part, bytes));
     await decode?.(part);
+    await onDisk(path, Deno.rename(part, path));
   } catch (error) {
     await removeIfThere(part).catch(() => {}); // what went wrong first is what counts
     throw error;
   }
-  await Deno.rename(part, path);
+}
+
+/** Tells what the disk refuses from a bad photo. */
+async function onDisk(path: string, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    throw new DiskError(path, error);
+  }
 }
 
 /**
