@@ -311,9 +311,10 @@ describe("amounts for people", () => {
       "252.9 MB",
       "13.5 GB",
     ]);
-    assert.deepEqual([0.84, 42.4, 185, 7_800].map(formatSeconds), [
+    assert.deepEqual([0.84, 42.4, 119.7, 185, 7_800].map(formatSeconds), [
       "0.8 s",
       "42 s",
+      "2 min 0 s",
       "3 min 5 s",
       "2 h 10 min",
     ]);

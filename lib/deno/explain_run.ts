@@ -8,6 +8,7 @@ import { explainRun, type Explanation } from "../train/explain.ts";
 import { trainingRecipe } from "../train/presets.ts";
 import { readCaptions } from "./caption_reader.ts";
 import { openDevice } from "./open_device.ts";
+import { formatSeconds } from "./progress.ts";
 import type { Options } from "./cli.ts";
 import type { TRAIN_OPTIONS, TrainingPlan } from "./train_options.ts";
 
@@ -52,7 +53,7 @@ export async function explainPlan(plan: TrainingPlan, options: Options<typeof TR
         count(stepsPerEpoch)
       } steps of ${batch} (${data.what}), about ` +
         `${
-          duration(msPerStep * stepsPerEpoch / 1000)
+          formatSeconds(msPerStep * stepsPerEpoch / 1000)
         } on ${description} (${measured}, without reading pictures)`,
     );
   }
@@ -128,11 +129,4 @@ function costLines({ parameters, weights, optimiser, phases }: Explanation, batc
 /** "from the start", "from epoch 20 on". */
 function since(step: number, stepsPerEpoch: number): string {
   return step === 0 ? "from the start" : `from epoch ${+(step / stepsPerEpoch).toFixed(2)} on`;
-}
-
-/** 90 → "1 min 30 s". */
-function duration(seconds: number): string {
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
-  return hours > 0 ? `${count(hours)} h ${minutes} min` : `${minutes} min ${Math.round(seconds % 60)} s`;
 }
