@@ -55,6 +55,13 @@ describe("the house", () => {
     assert.deepEqual(wrong, []);
   });
 
+  it("turns a module's URL into a path as Deno does: its pathname has %20 where the folder has a space", () => {
+    const wrong = sources.filter(({ text }) => /import\.meta[^;]*\.pathname/.test(code(text))).map((
+      { path },
+    ) => path);
+    assert.deepEqual(wrong, []);
+  });
+
   it("says in every library file's first line where it runs", () => {
     const wrong = sources.filter(({ path }) => !path.startsWith("scripts/"))
       .filter((source) =>

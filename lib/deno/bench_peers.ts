@@ -1,10 +1,11 @@
 // This module runs in Deno only.
 /** Races with other libraries, in a process that has them: the product's own imports stay free of them. */
 
+import { fileURLToPath } from "node:url";
 import type { PeersRequest, RaceReport } from "../bench/races.ts";
 
 /** Where the peers are, and what their process may do: native code, and looking at the machine. */
-const FOLDER = new URL("../../tests/bench/", import.meta.url).pathname;
+const FOLDER = fileURLToPath(new URL("../../tests/bench/", import.meta.url));
 const PERMISSIONS = [
   "--allow-read",
   "--allow-env",

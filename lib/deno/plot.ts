@@ -1,6 +1,7 @@
 // This module runs in Deno only.
 /** Draws photos with their captions: reads them, and turns the drawing into a PNG. Needs --allow-ffi. */
 
+import { fileURLToPath } from "node:url";
 import { Resvg, type ResvgRenderOptions } from "@resvg/resvg-js";
 // Only its files are used: the import makes Deno fetch them.
 import "dejavu-fonts-ttf/package.json" with { type: "json" };
@@ -11,10 +12,9 @@ import { encodeJpeg } from "./encode.ts";
 
 /** The letters of the PNG: a font that comes with the project, so that a machine without fonts draws them too. */
 export const FONT_FAMILY = "DejaVu Sans";
-const FONT_FILE = new URL(
-  "ttf/DejaVuSans.ttf",
-  import.meta.resolve("dejavu-fonts-ttf/package.json"),
-).pathname;
+const FONT_FILE = fileURLToPath(
+  new URL("ttf/DejaVuSans.ttf", import.meta.resolve("dejavu-fonts-ttf/package.json")),
+);
 
 const SHOWN_WIDTH = 640; // pixels of a photo in the plot, twice its width there
 const QUALITY = 85;
