@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import type { Backend } from "../lib/backend/backend.ts";
 import { openCpu } from "../lib/backend/cpu.ts";
+import { openWebgpu } from "../lib/backend/webgpu.ts";
 import { openBlas } from "../lib/deno/blas.ts";
 import { serialiseSafetensors } from "../lib/data/safetensors.ts";
 import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
@@ -81,6 +82,16 @@ describe("training with one seed", () => {
     it(`${decoder}: gives the same bytes twice on WebGPU`, { ignore: lacksAdapter }, async () => {
       const [, webgpu] = backends;
       assertSame(await trained(webgpu, decoder), await trained(webgpu, decoder), "the second time");
+    });
+
+    it(`${decoder}: gives the same bytes from texels as from buffers`, { ignore: lacksAdapter }, async () => {
+      const models: Uint8Array[] = [];
+      for (const texelBytes of [0, Infinity]) {
+        const webgpu = await openWebgpu({ texelBytes });
+        models.push(await trained(webgpu, decoder));
+        webgpu.close();
+      }
+      assertSame(models[0], models[1], "from texels");
     });
   }
 

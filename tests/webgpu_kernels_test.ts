@@ -1,5 +1,8 @@
 // This module runs in Deno only.
-/** Every kernel against its twin in f64: all kinds of WGSL programs on the adapter, and the fast forms on the CPU. */
+/**
+ * Every kernel against its twin in f64: all kinds of WGSL programs on the adapter, reading buffers and reading texels,
+ * and the fast forms on the CPU.
+ */
 
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
@@ -9,12 +12,15 @@ import { matmulKernel } from "../kernels/matmul.ts";
 import { KERNELS } from "../kernels/mod.ts";
 import { softmaxKernel } from "../kernels/softmax.ts";
 import type { Backend } from "../lib/backend/backend.ts";
+import { openWebgpu } from "../lib/backend/webgpu.ts";
 import { sourceFile } from "../lib/backend/webgpu_errors.ts";
 import { backends, lacksAdapter } from "./devices.ts";
 import { convolution, CONVOLUTIONS } from "./kernel_cases/convolutions.ts";
 import { KERNEL_CASES, type KernelCase, runCase } from "./kernel_cases/mod.ts";
 
-const [cpu, webgpu] = backends;
+const [cpu] = backends;
+const open = async (texelBytes: number) => lacksAdapter ? undefined : await openWebgpu({ texelBytes });
+const [fromBuffers, fromTexels] = [await open(Infinity), await open(0)];
 
 async function check(backend: Backend, cases: readonly KernelCase[]): Promise<void> {
   assert.notEqual(cases.length, 0, "no case");
@@ -42,7 +48,9 @@ describe("kernel cases", () => {
 for (const kernel of KERNELS) {
   const cases = KERNEL_CASES.filter((one) => one.kernel === kernel);
   describe(kernel.name, () => {
-    it("computes in WGSL what its twin does", { ignore: lacksAdapter }, () => check(webgpu, cases));
+    it("computes in WGSL what its twin does", { ignore: lacksAdapter }, () => check(fromBuffers!, cases));
+
+    it("computes from texels what its twin does", { ignore: lacksAdapter }, () => check(fromTexels!, cases));
 
     it("computes on the CPU what its twin does in f64", () => check(cpu, cases));
   });

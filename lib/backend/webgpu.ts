@@ -1,25 +1,24 @@
 // This module is browser compatible.
 /** WebGPU as a device: kernels are recorded, and run when somebody reads. */
 
-import {
-  type AdapterTraits,
-  type Grid,
-  type Kernel,
-  MAX_WORKGROUPS,
-  type NumberArray,
-} from "../../kernels/kernel.ts";
+import type { AdapterTraits, Kernel, NumberArray, Program } from "../../kernels/kernel.ts";
 import type { Backend, MemoryUse, Storage, StorageType } from "./backend.ts";
 import { ErrorLog } from "./webgpu_errors.ts";
 import { testHalves } from "./webgpu_half_check.ts";
 import { bytesToHold, bytesToRead, bytesToWrite, numbersIn } from "./webgpu_numbers.ts";
 import { BufferPool, type PooledBuffer } from "./webgpu_pool.ts";
 import { type ProfileEntry, Profiler } from "./webgpu_profile.ts";
-import { ProgramCache } from "./webgpu_programs.ts";
+import { type PreparedKernel, ProgramCache } from "./webgpu_programs.ts";
 import { Readback } from "./webgpu_readback.ts";
 import { Recorder } from "./webgpu_recorder.ts";
+import { bufferOf, freed, WebgpuStorage } from "./webgpu_storage.ts";
+import { fitsTexels } from "./webgpu_texels.ts";
+import { texelsAreFaster } from "./webgpu_texels_check.ts";
 
 /** Bytes of freed memory kept for reuse. */
 const POOL_BYTES = 512 * 2 ** 20;
+/** Below it, copying an input into a texture takes longer than it saves. */
+const TEXEL_BYTES = 4096;
 
 /** Limits that are asked for as high as the adapter has them. */
 const LIMITS = [
@@ -31,6 +30,7 @@ const LIMITS = [
   "maxComputeWorkgroupSizeX",
   "maxComputeWorkgroupSizeY",
   "maxComputeWorkgroupSizeZ",
+  "maxTextureDimension2D",
 ] as const;
 
 /** Options of {@linkcode openWebgpu}. */
@@ -43,16 +43,11 @@ export interface WebgpuOptions {
   readonly poolBytes?: number;
   /** Open it with f16 storage, tested before it is used. Default false. */
   readonly halves?: boolean;
-}
-
-/** Memory on the device. */
-class WebgpuStorage implements Storage {
-  /** None once freed. */
-  buffer: PooledBuffer | undefined;
-
-  constructor(readonly length: number, readonly type: StorageType, buffer: PooledBuffer) {
-    this.buffer = buffer;
-  }
+  /**
+   * Inputs of so many bytes or more are read as texels. Default: never on GPUs; on adapters played by a CPU a bound
+   * that was measured, or never, whichever a trial finds faster.
+   */
+  readonly texelBytes?: number;
 }
 
 /**
@@ -84,7 +79,13 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBac
     requiredFeatures: features,
     requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
   });
-  const backend = new WebgpuBackend(device, adapter.info, options);
+  const faster = options.texelBytes === undefined && adapter.info.isFallbackAdapter &&
+    await texelsAreFaster(device, adapter.info.description);
+  const backend = new WebgpuBackend(
+    device,
+    adapter.info,
+    faster ? { ...options, texelBytes: TEXEL_BYTES } : options,
+  );
   if (options.halves) await testHalves(backend);
   return backend;
 }
@@ -97,6 +98,8 @@ export class WebgpuBackend implements Backend {
   readonly halves: boolean;
   /** What kernels choose their programs by. */
   readonly traits: AdapterTraits;
+  /** Inputs of so many bytes or more are read as texels. */
+  readonly texelBytes: number;
 
   readonly #device: GPUDevice;
   readonly #errors = new ErrorLog();
@@ -116,6 +119,7 @@ export class WebgpuBackend implements Backend {
   constructor(device: GPUDevice, info: GPUAdapterInfo, options: WebgpuOptions = {}) {
     this.#device = device;
     this.traits = options.traits ?? { software: info.isFallbackAdapter };
+    this.texelBytes = options.texelBytes ?? Infinity;
     this.halves = device.features.has("shader-f16");
     const title = info.description || info.device || info.vendor || "unnamed adapter";
     this.description = `WebGPU (${title}${info.isFallbackAdapter ? ", a software adapter" : ""})`;
@@ -174,6 +178,7 @@ export class WebgpuBackend implements Backend {
     if (buffer.usedIn === this.#recorder.current) this.flush();
     const { at, bytes } = bytesToWrite(storage, data, offset);
     this.#device.queue.writeBuffer(buffer.gpu, at, bytes);
+    if (buffer.texels) buffer.texels.stale = true;
   }
 
   async read(storage: Storage): Promise<NumberArray> {
@@ -205,11 +210,10 @@ export class WebgpuBackend implements Backend {
     if (this.#lost) this.#checkAlive(`run ${kernel.name}`);
     const program = kernel.choose?.(params, this.traits) ?? kernel;
     const grid = program.workgroups(params);
-    checkGrid(program.name, grid);
     const prepared = this.#programs.prepare(kernel as unknown as Kernel); // the names are checked by now
 
     const bound = this.#bound;
-    const { buffers: names, layout } = prepared;
+    const { buffers: names, inputs } = prepared;
     bound.length = names.length;
     let halves = 0;
     for (let i = 0; i < names.length; i++) {
@@ -218,12 +222,29 @@ export class WebgpuBackend implements Backend {
       if (type === "f16") halves |= 1 << i;
       bound[i] = buffer;
     }
-    const compiled = this.#programs.compile(program, prepared, halves);
+    const texels = this.texelBytes < Infinity ? this.#fillTexels(program, prepared, halves) : 0;
+    const compiled = this.#programs.compile(program, prepared, halves, texels);
     if (compiled.failure) throw new Error(compiled.failure);
-    const group = layout.groups.find(bound) ?? this.#programs.bind(prepared, bound.slice());
+    const { groups } = this.#programs.layout(prepared, texels);
+    const group = groups.find(bound) ?? this.#programs.bind(prepared, bound.slice(), texels);
     this.#recorder.dispatch(prepared, compiled, group.gpu, params, grid);
     const { current } = this.#recorder; // read now: a full ring is submitted on the way
-    for (let i = 0; i < bound.length; i++) bound[i].usedIn = current;
+    for (let i = 0; i < bound.length; i++) {
+      bound[i].usedIn = current;
+      if (i >= inputs && bound[i].texels) bound[i].texels!.stale = true;
+    }
+  }
+
+  /** Fills the textures of the bound inputs that are worth it, and tells which these are, as bits in their order. */
+  #fillTexels(program: Program, prepared: PreparedKernel, halves: number): number {
+    let texels = this.#programs.texelInputs(program, prepared) & ~halves;
+    for (let i = 0; i < prepared.inputs; i++) {
+      const buffer = this.#bound[i];
+      if ((texels >> i & 1) === 0) continue;
+      if (buffer.bytes < this.texelBytes || !fitsTexels(this.#device, buffer.bytes)) texels &= ~(1 << i);
+      else if (this.#pool.texelsOf(buffer).stale) this.#recorder.fill(buffer.texels!, buffer);
+    }
+    return texels;
   }
 
   flush(): void {
@@ -262,25 +283,4 @@ export class WebgpuBackend implements Backend {
   #checkAlive(action: string): void {
     if (this.#lost) throw new Error(`Cannot ${action}: ${this.#lost}`);
   }
-}
-
-function checkGrid(name: string, grid: Grid): void {
-  for (let i = 0; i < 3; i++) {
-    if (grid[i] >= 1 && grid[i] <= MAX_WORKGROUPS && Number.isInteger(grid[i])) continue;
-    throw new RangeError(
-      `Cannot run ${name} with [${
-        grid.join(", ")
-      }] workgroups: each should be a whole number from 1 to ${MAX_WORKGROUPS}`,
-    );
-  }
-}
-
-function bufferOf(storage: Storage, action: string): PooledBuffer {
-  const { buffer } = storage as WebgpuStorage;
-  if (!buffer) throw freed(action, "the storage");
-  return buffer;
-}
-
-function freed(action: string, what: string): Error {
-  return new Error(`Cannot ${action}: ${what} was freed or belongs to another backend`);
 }

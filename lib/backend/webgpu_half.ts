@@ -7,6 +7,8 @@
  * (`name[index]` to load, `name[index] = value;` to store), and a program that does not is refused.
  */
 
+import { closing, declarationOf, indexOfAny, isPointedTo, withoutComments } from "./webgpu_wgsl.ts";
+
 /** Storage of half floats, as WGSL calls it. */
 const HALVES: Readonly<Record<string, string>> = { f32: "f16", vec4f: "vec4h" };
 
@@ -18,17 +20,16 @@ const HALVES: Readonly<Record<string, string>> = { f32: "f16", vec4f: "vec4h" };
  * @throws {SyntaxError} If the program uses one of them in a way that cannot be translated.
  */
 export function withHalves(wgsl: string, names: readonly string[]): string {
-  const code = wgsl.replace(/\/\/.*$/gm, ""); // comments may hold anything; lines stay where they are
+  const code = withoutComments(wgsl);
   const types = new Map<string, string>();
   let result = code;
   for (const name of names) {
-    const declaration = new RegExp(`(var<storage,[^>]*>\\s+${name}\\s*:\\s*array<)(\\w+)(>)`);
+    const declaration = declarationOf(name);
     const type = declaration.exec(code)?.[2];
     if (type === undefined || !(type in HALVES)) {
       throw new SyntaxError(`Cannot store ${name} as f16: it should be an array of f32 or vec4f, is ${type}`);
     }
-    const other = new RegExp(`(?<!&)&\\s*${name}\\b|(let|var|const)\\s+${name}\\b|[(,]\\s*${name}\\s*:`);
-    if (other.test(code)) {
+    if (isPointedTo(code, name)) {
       throw new SyntaxError(`Cannot store ${name} as f16: the program points to it, or uses its name again`);
     }
     types.set(name, type);
@@ -43,7 +44,7 @@ class Translation {
 
   constructor(types: ReadonlyMap<string, string>) {
     this.#types = types;
-    this.#use = new RegExp(`(?<![\\w.])(${[...types.keys()].join("|")})\\[`);
+    this.#use = indexOfAny(types.keys());
   }
 
   translate(text: string): string {
@@ -75,16 +76,4 @@ class Translation {
     const sum = operator ? `${type}(${element})${component} ${operator} (${value})` : value;
     return `${before}${place} = ${HALVES[wide]}(${sum})${this.translate(text.slice(end))}`;
   }
-}
-
-/** Where the bracket that opens at `open` closes. */
-function closing(text: string, open: number): number {
-  let depth = 0;
-  for (let at = open; at < text.length; at++) {
-    if (text[at] === "[") depth++;
-    else if (text[at] === "]" && --depth === 0) return at;
-  }
-  throw new SyntaxError(
-    `Cannot translate ${JSON.stringify(text.slice(open, open + 40))}: a bracket stays open`,
-  );
 }

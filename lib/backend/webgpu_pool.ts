@@ -2,6 +2,7 @@
 /** GPU buffers, reused by exact size. */
 
 import type { BoundGroup } from "./webgpu_groups.ts";
+import { Texels } from "./webgpu_texels.ts";
 
 /** What a buffer's uses are counted by: the submission being recorded. */
 export interface Submissions {
@@ -15,6 +16,8 @@ export class PooledBuffer {
   usedIn = -1;
   /** Bind groups that hold the buffer and must be forgotten with it. */
   readonly boundIn = new Set<BoundGroup>();
+  /** The same numbers as a texture, once a kernel has read them so. */
+  texels: Texels | undefined;
 
   /**
    * @param gpu The buffer itself.
@@ -73,6 +76,15 @@ export class BufferPool {
     while (this.#idleBytes > this.capBytes) this.#evict();
   }
 
+  /** The texture that goes with the buffer for as long as it lives. */
+  texelsOf(buffer: PooledBuffer): Texels {
+    if (!buffer.texels) {
+      buffer.texels = new Texels(this.device, buffer.bytes);
+      this.reservedBytes += buffer.bytes;
+    }
+    return buffer.texels;
+  }
+
   /** Destroys evicted buffers. To be called after each submit. */
   destroyDoomed(): void {
     for (const buffer of this.#doomed) this.#destroy(buffer);
@@ -91,6 +103,9 @@ export class BufferPool {
   #destroy(buffer: PooledBuffer): void {
     for (const group of buffer.boundIn) group.forget();
     buffer.gpu.destroy();
+    this.reservedBytes -= buffer.bytes;
+    if (!buffer.texels) return;
+    buffer.texels.destroy();
     this.reservedBytes -= buffer.bytes;
   }
 }

@@ -6,9 +6,11 @@ import type { ErrorLog } from "./webgpu_errors.ts";
 import { withHalves } from "./webgpu_half.ts";
 import { type BoundGroup, BoundGroups } from "./webgpu_groups.ts";
 import type { PooledBuffer } from "./webgpu_pool.ts";
+import { texelInputs, withTexels } from "./webgpu_texels.ts";
 
 /** Bind groups kept for one layout. Beyond it all are dropped: what is in use is made again. */
 const MAX_BIND_GROUPS = 4096;
+const TEXEL_BITS = 16; // in the key of a program's form, texels come so many bits after halves
 const UNIFORM_GRAIN = 256; // uniform bindings are multiples of it, so that kernels share bind groups
 
 /** Kernels with as many inputs, outputs and uniform bytes share one of these. */
@@ -29,7 +31,8 @@ export interface PreparedKernel {
   readonly inputs: number;
   readonly params: readonly string[];
   readonly types: readonly ParamType[];
-  readonly layout: Layout;
+  /** By which of the inputs are textures, as bits in their order; made when asked for, {@linkcode ProgramCache.layout}. */
+  readonly layouts: Layout[];
   /** Bytes from one dispatch's parameters to the next's. */
   readonly slot: number;
 }
@@ -47,8 +50,9 @@ export interface CompiledProgram {
 /** Everything that is made once per kernel, program or set of buffers. */
 export class ProgramCache {
   #kernels = new Map<Kernel, PreparedKernel>();
-  /** By program, then by which of its buffers hold f16, as bits in their order. */
+  /** By program, then by which of its buffers hold f16 and which are textures, as bits. */
   #programs = new Map<Program, CompiledProgram[]>();
+  #texelInputs = new Map<Program, number>();
   #layouts = new Map<string, Layout>();
 
   constructor(readonly device: GPUDevice, readonly uniforms: GPUBuffer, readonly errors: ErrorLog) {}
@@ -65,7 +69,7 @@ export class ProgramCache {
       inputs: kernel.inputs.length,
       params,
       types: params.map((name) => kernel.params[name]),
-      layout: this.#layout(kernel.inputs.length, kernel.outputs.length, params.length * 4),
+      layouts: [],
       slot: alignment * Math.ceil(params.length * 4 / alignment),
     };
     this.#kernels.set(kernel, prepared);
@@ -76,17 +80,34 @@ export class ProgramCache {
    * The pipeline of `program`; where it does not compile, a read will throw why.
    *
    * @param halves Which of the kernel's buffers hold f16: bit i stands for buffer i.
+   * @param texels Which of its inputs are textures, likewise.
    */
-  compile(program: Program, { layout, buffers }: PreparedKernel, halves: number): CompiledProgram {
+  compile(program: Program, kernel: PreparedKernel, halves: number, texels: number): CompiledProgram {
     let forms = this.#programs.get(program);
     if (!forms) this.#programs.set(program, forms = []);
-    return forms[halves] ??= this.#compile(
-      halves === 0 ? program : {
-        ...program,
-        name: `${program.name}:f16`,
-        wgsl: withHalves(program.wgsl, buffers.filter((_, i) => halves >> i & 1)),
-      },
-      layout,
+    return forms[halves | texels << TEXEL_BITS] ??= this.#compile(
+      derived(program, kernel.buffers, halves, texels),
+      this.layout(kernel, texels),
+    );
+  }
+
+  /** Which of its inputs `program` can read as texels, as bits in their order. */
+  texelInputs(program: Program, { buffers, inputs }: PreparedKernel): number {
+    let bits = this.#texelInputs.get(program);
+    if (bits === undefined) {
+      bits = texelInputs(program.wgsl, buffers.slice(0, inputs));
+      this.#texelInputs.set(program, bits);
+    }
+    return bits;
+  }
+
+  /** The layout of a kernel whose inputs are textures where `texels` says so. */
+  layout(kernel: PreparedKernel, texels: number): Layout {
+    return kernel.layouts[texels] ??= this.#layout(
+      kernel.inputs,
+      kernel.buffers.length - kernel.inputs,
+      kernel.params.length * 4,
+      texels,
     );
   }
 
@@ -109,39 +130,60 @@ export class ProgramCache {
    *
    * @throws {Error} If one is written and bound twice.
    */
-  bind(kernel: PreparedKernel, buffers: readonly PooledBuffer[]): BoundGroup {
+  bind(kernel: PreparedKernel, buffers: readonly PooledBuffer[], texels = 0): BoundGroup {
     checkAliases(kernel, buffers);
-    const { group, groups, uniformBytes } = kernel.layout;
+    const { group, groups, uniformBytes } = this.layout(kernel, texels);
     if (groups.size >= MAX_BIND_GROUPS) groups.clear();
     const gpu = this.device.createBindGroup({
       layout: group,
       entries: [
         { binding: 0, resource: { buffer: this.uniforms, size: uniformBytes } },
-        ...buffers.map(({ gpu }, i) => ({ binding: i + 1, resource: { buffer: gpu } })),
+        ...buffers.map((buffer, i): GPUBindGroupEntry => ({
+          binding: i + 1,
+          resource: texels >> i & 1 ? buffer.texels!.view : { buffer: buffer.gpu },
+        })),
       ],
     });
     return groups.add(gpu, buffers);
   }
 
-  #layout(inputs: number, outputs: number, paramBytes: number): Layout {
+  #layout(inputs: number, outputs: number, paramBytes: number, texels: number): Layout {
     const uniformBytes = Math.ceil(paramBytes / UNIFORM_GRAIN) * UNIFORM_GRAIN;
-    const key = `${inputs} ${outputs} ${uniformBytes}`;
+    const key = `${inputs} ${outputs} ${uniformBytes} ${texels}`;
     const known = this.#layouts.get(key);
     if (known) return known;
-    const entry = (binding: number, buffer: GPUBufferBindingLayout): GPUBindGroupLayoutEntry => ({
-      binding,
-      visibility: GPUShaderStage.COMPUTE,
-      buffer,
-    });
-    const entries = [entry(0, { type: "uniform", hasDynamicOffset: true })];
-    for (let i = 0; i < inputs; i++) entries.push(entry(entries.length, { type: "read-only-storage" }));
-    for (let i = 0; i < outputs; i++) entries.push(entry(entries.length, { type: "storage" }));
+    const entries: GPUBindGroupLayoutEntry[] = [];
+    const add = (kind: Omit<GPUBindGroupLayoutEntry, "binding" | "visibility">) =>
+      entries.push({ binding: entries.length, visibility: GPUShaderStage.COMPUTE, ...kind });
+    add({ buffer: { type: "uniform", hasDynamicOffset: true } });
+    for (let i = 0; i < inputs; i++) {
+      const texture = texels >> i & 1;
+      add(
+        texture
+          ? { texture: { sampleType: "unfilterable-float" } }
+          : { buffer: { type: "read-only-storage" } },
+      );
+    }
+    for (let i = 0; i < outputs; i++) add({ buffer: { type: "storage" } });
     const group = this.device.createBindGroupLayout({ label: key, entries });
     const pipeline = this.device.createPipelineLayout({ label: key, bindGroupLayouts: [group] });
     const layout: Layout = { group, pipeline, uniformBytes, groups: new BoundGroups() };
     this.#layouts.set(key, layout);
     return layout;
   }
+}
+
+function derived(program: Program, buffers: readonly string[], halves: number, texels: number): Program {
+  let { name, wgsl } = program;
+  if (halves !== 0) {
+    name += ":f16";
+    wgsl = withHalves(wgsl, buffers.filter((_, i) => halves >> i & 1));
+  }
+  if (texels !== 0) {
+    name += ":texels";
+    wgsl = withTexels(wgsl, buffers.filter((_, i) => texels >> i & 1));
+  }
+  return wgsl === program.wgsl ? program : { ...program, name, wgsl };
 }
 
 /** WebGPU refuses a buffer that one dispatch both writes and binds again, but tells only later. */

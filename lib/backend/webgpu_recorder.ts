@@ -1,11 +1,12 @@
 // This module is browser compatible.
 /** Dispatches recorded into one encoder, their parameters written in one piece, submitted together. */
 
-import type { Grid } from "../../kernels/kernel.ts";
+import { type Grid, MAX_WORKGROUPS } from "../../kernels/kernel.ts";
 import type { ErrorLog } from "./webgpu_errors.ts";
 import type { PooledBuffer, Submissions } from "./webgpu_pool.ts";
 import type { CompiledProgram, PreparedKernel } from "./webgpu_programs.ts";
 import type { Profiler } from "./webgpu_profile.ts";
+import type { Texels } from "./webgpu_texels.ts";
 
 const RING_BYTES = 1 << 20; // 4,096 dispatches of 256 bytes; then a submit makes room
 const RING_TAIL = 4096; // the last slot's binding may reach beyond it
@@ -42,7 +43,11 @@ export class Recorder implements Submissions {
     });
   }
 
-  /** Records one dispatch. */
+  /**
+   * Records one dispatch.
+   *
+   * @throws {RangeError} If the grid is empty or larger than WebGPU allows.
+   */
   dispatch(
     kernel: PreparedKernel,
     program: CompiledProgram,
@@ -50,6 +55,7 @@ export class Recorder implements Submissions {
     params: Readonly<Record<string, number>>,
     grid: Grid,
   ): void {
+    checkGrid(program.name, grid);
     const { slot } = kernel;
     if (this.#usedBytes + slot > RING_BYTES || this.profiler?.full) this.submit();
     this.#offset[0] = this.#usedBytes;
@@ -76,6 +82,14 @@ export class Recorder implements Submissions {
     this.#closePass();
     this.#encoder ??= this.#device.createCommandEncoder();
     this.#encoder.copyBufferToBuffer(from.gpu, 0, to, 0, bytes);
+    from.usedIn = this.current;
+  }
+
+  /** Records that texels take over the numbers of their buffer, as what was recorded before leaves them. */
+  fill(texels: Texels, from: PooledBuffer): void {
+    this.#closePass();
+    this.#encoder ??= this.#device.createCommandEncoder();
+    texels.fill(this.#encoder, from.gpu);
     from.usedIn = this.current;
   }
 
@@ -124,5 +138,16 @@ export class Recorder implements Submissions {
     this.#pass?.end();
     this.#pass = undefined;
     this.#pipeline = undefined;
+  }
+}
+
+function checkGrid(name: string, grid: Grid): void {
+  for (let i = 0; i < 3; i++) {
+    if (grid[i] >= 1 && grid[i] <= MAX_WORKGROUPS && Number.isInteger(grid[i])) continue;
+    throw new RangeError(
+      `Cannot run ${name} with [${
+        grid.join(", ")
+      }] workgroups: each should be a whole number from 1 to ${MAX_WORKGROUPS}`,
+    );
   }
 }

@@ -1,0 +1,121 @@
+// This module runs in Deno only.
+/** Inputs read as texels on software adapters: the WGSL made for it, and that texels never show old numbers. */
+import assert from "node:assert/strict";
+import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { addInPlaceKernel, copyKernel } from "../kernels/elementwise.ts";
+import type { Program } from "../kernels/kernel.ts";
+import { KERNELS } from "../kernels/mod.ts";
+import type { Storage } from "../lib/backend/backend.ts";
+import { openWebgpu, type WebgpuBackend } from "../lib/backend/webgpu.ts";
+import { texelInputs, withTexels } from "../lib/backend/webgpu_texels.ts";
+import { lacksAdapter } from "./devices.ts";
+
+describe("WGSL for texels", () => {
+  const program = (body: string) => `
+    @group(0) @binding(1) var<storage, read> x: array<vec4f>; // x[0] is not code
+    @group(0) @binding(2) var<storage, read> b: array<f32>;
+    @group(0) @binding(3) var<storage, read> ids: array<u32>;
+    @group(0) @binding(4) var<storage, read_write> y: array<f32>;
+    fn main() { ${body} }`;
+  const body = (text: string) => /fn main\(\) \{ (.*) \}/.exec(withTexels(program(text), ["x", "b"]))![1];
+
+  it("reads by a function, one read inside the other too, and writes as before", () => {
+    assert.equal(body("y[i] = x[j / 4u].z;"), "y[i] = texel_of_x(u32(j / 4u)).z;");
+    assert.equal(body("s.x[0] = x[i][u32(b[2])];"), "s.x[0] = texel_of_x(u32(i))[u32(texel_of_b(u32(2)))];");
+    const lines = withTexels(program(""), ["b"]).split("\n");
+    assert.match(lines[1], /var<storage, read> x: array<vec4f>; *$/);
+    assert.match(lines[2], /binding\(2\) var b: texture_2d<f32>;$/);
+  });
+
+  it("is for inputs of floats that nothing points to", () => {
+    const inputs = ["x", "b", "ids"];
+    assert.equal(texelInputs(program(""), inputs), 0b011);
+    assert.equal(texelInputs(program("let p = &x[0];"), inputs), 0b010);
+    assert.equal(texelInputs(program("let b = 1.0;"), inputs), 0b001);
+  });
+
+  it("is understood by every kernel's every program", { ignore: lacksAdapter }, async () => {
+    const adapter = await navigator.gpu.requestAdapter();
+    const device = await adapter!.requestDevice();
+    let derived = 0;
+    for (const kernel of KERNELS) {
+      for (const { name, wgsl } of [kernel as Program, ...kernel.variants ?? []]) {
+        const bits = texelInputs(wgsl, kernel.inputs);
+        const floats = kernel.inputs.filter((input) =>
+          new RegExp(`> ${input}: array<(f32|vec4f)>`).test(wgsl)
+        );
+        assert.deepEqual(kernel.inputs.filter((_, i) => bits >> i & 1), floats, name);
+        if (bits === 0) continue;
+        const { messages } = await device.createShaderModule({ code: withTexels(wgsl, floats) })
+          .getCompilationInfo();
+        assert.deepEqual(messages.map(({ message }) => message), [], name);
+        derived++;
+      }
+    }
+    assert.ok(derived > 60, `${derived} programs`);
+    device.destroy();
+  });
+});
+
+describe("inputs read as texels", { ignore: lacksAdapter }, () => {
+  let backend: WebgpuBackend;
+  beforeAll(async () => {
+    backend = await openWebgpu({ texelBytes: 0, poolBytes: 1 << 16 });
+  });
+  afterAll(() => backend.close());
+
+  const upload = (data: ArrayLike<number>) => {
+    const storage = backend.alloc(data.length);
+    backend.write(storage, data);
+    return storage;
+  };
+  const copy = (x: Storage) => {
+    const y = backend.alloc(x.length);
+    backend.run(copyKernel, { x, y }, { count: x.length, x_offset: 0, y_offset: 0 });
+    return y;
+  };
+
+  it("are the buffer's bits, whatever its length, infinities and tiny numbers among them", async () => {
+    const special = [0, -0, Infinity, -Infinity, NaN, 2 ** -149, 2 ** -126, 3.4028234663852886e38, -1 / 3];
+    for (const length of [1, 4, 5, 1023 * 4, 1024 * 4, 1024 * 4 + 1, 2048 * 4, 5000 * 4 + 3]) {
+      const numbers = Float32Array.from(
+        { length },
+        (_, i) => special[i] ?? Math.sin(i) * 10 ** (i % 60 - 30),
+      );
+      const x = upload(numbers);
+      const y = copy(x);
+      const bits = (values: ArrayLike<number>) => new Uint32Array(Float32Array.from(values).buffer);
+      const [got, want] = [bits(await backend.read(y)), bits(numbers)];
+      assert.equal(got.findIndex((word, i) => word !== want[i]), -1, `of ${length}`);
+      for (const storage of [x, y]) backend.free(storage);
+    }
+  });
+
+  it("follow every write: the host's, a kernel's, and of those that have the buffer after", async () => {
+    const numbers = (first: number) => Float32Array.from({ length: 6000 }, (_, i) => first + i);
+    const x = upload(numbers(0));
+    const results = [copy(x)];
+    backend.write(x, [-1], 5998);
+    results.push(copy(x)); // the host has written
+    const one = upload(new Float32Array(6000).fill(1));
+    backend.run(addInPlaceKernel, { y: x, x: one }, { count: 6000 });
+    results.push(copy(x)); // a kernel has, in the same submission
+    backend.free(x);
+    const next = upload(numbers(100)); // x's buffer
+    results.push(copy(next));
+    const last = (await Promise.all(results.map((y) => backend.read(y)))).map((y) => [y[5998], y[5999]]);
+    assert.deepEqual(last, [[5998, 5999], [-1, 5999], [0, 6000], [6098, 6099]]);
+    for (const storage of [...results, one, next]) backend.free(storage);
+  });
+
+  it("are freed with their buffers", async () => {
+    const x = upload(new Float32Array(40_000)); // above the pool's cap: destroyed once it is freed
+    const y = copy(x);
+    assert.equal((await backend.read(y))[0], 0);
+    const held = backend.memory().reservedBytes;
+    backend.free(x);
+    backend.flush();
+    assert.ok(held - backend.memory().reservedBytes >= 2 * 160_000, "more than it and the whole pool");
+    backend.free(y);
+  });
+});
