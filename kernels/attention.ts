@@ -7,7 +7,13 @@
  */
 
 import { address } from "./address.ts";
-import { defineKernel, linearGrid } from "./kernel.ts";
+import {
+  alphaBackwardWorkgroup,
+  SCORES_BACKWARD_POSITIONS,
+  scoresBackwardWorkgroup,
+  scoresWorkgroup,
+} from "./attention_programs.ts";
+import { defineKernel, linearGrid, type Program } from "./kernel.ts";
 import alphaBackwardWgsl from "./attention_alpha_backward.wgsl" with { type: "text" };
 import contextWgsl from "./attention_context.wgsl" with { type: "text" };
 import scoresWgsl from "./attention_scores.wgsl" with { type: "text" };
@@ -43,6 +49,8 @@ export const attentionScoresKernel = defineKernel({
   },
   constants: { WORKGROUP },
   workgroups: ({ N, P }) => linearGrid(N * P, WORKGROUP),
+  variants: [scoresWorkgroup],
+  choose: (_, { software }): Program<"N" | "P"> => software ? attentionScoresKernel : scoresWorkgroup,
   cpu({ att1, att2, full, full_bias, scores }, { N, P, A, beams, att2_offset, scores_offset, squash }) {
     const f = SQUASH[squash];
     for (let n = 0; n < N; n++) {
@@ -111,6 +119,9 @@ export const attentionAlphaBackwardKernel = defineKernel({
   params: { B: "u32", P: "u32", D: "u32", context_offset: "u32", alpha_offset: "u32" },
   constants: { WORKGROUP },
   workgroups: ({ B, P }) => linearGrid(B * P, WORKGROUP),
+  variants: [alphaBackwardWorkgroup],
+  choose: (_, { software }): Program<"B" | "P"> =>
+    software ? attentionAlphaBackwardKernel : alphaBackwardWorkgroup,
   cpu({ features, d_context, d_alpha }, { B, P, D, context_offset, alpha_offset }) {
     for (let b = 0; b < B; b++) {
       for (let p = 0; p < P; p++) {
@@ -151,6 +162,9 @@ export const attentionScoresBackwardKernel = defineKernel({
   params: { B: "u32", P: "u32", A: "u32", alpha_offset: "u32", att2_offset: "u32", squash: "u32" },
   constants: { WORKGROUP },
   workgroups: ({ B, A }) => linearGrid(B * A, WORKGROUP),
+  variants: [scoresBackwardWorkgroup],
+  choose: ({ P }, { software }): Program<"B" | "A"> =>
+    software || P > SCORES_BACKWARD_POSITIONS ? attentionScoresBackwardKernel : scoresBackwardWorkgroup,
   cpu({ alpha, att1, att2, full, d_alpha, d_att2 }, { B, P, A, alpha_offset, att2_offset, squash }) {
     const slope = SLOPE[squash];
     for (let b = 0; b < B; b++) {

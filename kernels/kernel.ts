@@ -52,9 +52,9 @@ export interface Kernel<B extends string = string, P extends string = string> ex
   /** Parameters in the order of the WGSL struct `Params`. */
   readonly params: Readonly<Record<P, ParamType>>;
   /** Other programs with the same bindings, for other shapes or adapters. */
-  readonly variants?: readonly Program<P>[];
+  readonly variants?: readonly Program<NoInfer<P>>[];
   /** The program to run: this kernel itself or one of its variants. */
-  choose?(params: Readonly<Record<P, number>>, adapter: AdapterTraits): Program<P>;
+  choose?(params: Readonly<Record<P, number>>, adapter: AdapterTraits): Program<NoInfer<P>>;
   /** The twin: plain loops that say what the WGSL computes. */
   cpu(buffers: Readonly<Record<B, NumberArray>>, params: Readonly<Record<P, number>>): void;
   /** The same on the CPU, faster: through the SIMD engine, or loops shaped for speed. f32 only. */

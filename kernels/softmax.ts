@@ -12,11 +12,10 @@ const SHORT = 32;
 /** From here on a row is shared by 256 invocations, below by 64: about four loads each. */
 const LONG = 768;
 
-type BackwardParam = "outer" | "size" | "inner" | "y_offset" | "logarithm";
-type Param = BackwardParam | "x_offset";
+type RowParam = "outer" | "size" | "inner";
 
 /** Programs with a workgroup a row: for rows that are not long, and for long ones. */
-function byRow(name: string, wgsl: string): readonly Program<BackwardParam>[] {
+function byRow(name: string, wgsl: string): readonly Program<RowParam>[] {
   return [64, 256].map((invocations) => ({
     name: `${name}:${invocations}`,
     wgsl,
@@ -25,15 +24,15 @@ function byRow(name: string, wgsl: string): readonly Program<BackwardParam>[] {
   }));
 }
 
-const forward: readonly Program<Param>[] = byRow("softmax_workgroup", workgroupWgsl);
+const forward = byRow("softmax_workgroup", workgroupWgsl);
 const backward = byRow("softmax_backward_workgroup", backwardWorkgroupWgsl);
 
 /** Which of the two suits rows on a real GPU; none where the elements of a row are apart, or few. */
-function rowProgram<P extends string>(
-  programs: readonly Program<P>[],
-  { size, inner }: Readonly<Record<"size" | "inner", number>>,
+function rowProgram(
+  programs: readonly Program<RowParam>[],
+  { size, inner }: Readonly<Record<RowParam, number>>,
   { software }: AdapterTraits,
-): Program<P> | undefined {
+): Program<RowParam> | undefined {
   return software || inner !== 1 || size < SHORT ? undefined : programs[Number(size >= LONG)];
 }
 
@@ -47,7 +46,7 @@ export const softmaxKernel = defineKernel({
   constants: { WORKGROUP },
   workgroups: ({ outer, inner }) => linearGrid(outer * inner, WORKGROUP),
   variants: forward,
-  choose: (params, adapter): Program<Param> => rowProgram(forward, params, adapter) ?? softmaxKernel,
+  choose: (params, adapter): Program<RowParam> => rowProgram(forward, params, adapter) ?? softmaxKernel,
   cpu({ x, y }, { outer, size, inner, x_offset, y_offset, logarithm }) {
     for (let row = 0; row < outer * inner; row++) {
       const first = Math.floor(row / inner) * size * inner + row % inner;
@@ -80,7 +79,7 @@ export const softmaxBackwardKernel = defineKernel({
   constants: { WORKGROUP },
   workgroups: ({ outer, inner }) => linearGrid(outer * inner, WORKGROUP),
   variants: backward,
-  choose: (params, adapter): Program<BackwardParam> =>
+  choose: (params, adapter): Program<RowParam> =>
     rowProgram(backward, params, adapter) ?? softmaxBackwardKernel,
   cpu({ y, d_y, d_x }, { outer, size, inner, y_offset, logarithm }) {
     for (let row = 0; row < outer * inner; row++) {

@@ -58,44 +58,8 @@ function sizes({ features, att2, alphas, squash: name }: AttentionSteps) {
 
 /** Fills alphas, context and what is gated of step t, from att2 and the gate's logits of step t. */
 export function attendAt(steps: AttentionSteps, t: number): void {
-  const { traits } = steps.features.backend;
-  // Where a CPU plays the GPU its barriers are dear: on lavapipe it took 1.4 to 4 times as long.
-  if (traits && !traits.software && steps.features.shape[1] <= ATTENTION_STEP_POSITIONS) {
-    attendAtOnce(steps, t);
-  } else {
-    attendInTurn(steps, t);
-  }
-}
-
-/** In one dispatch. */
-function attendAtOnce(steps: AttentionSteps, t: number): void {
-  const { features, att1, att2, full, alphas, context, gate } = steps;
-  const { N, P, D, A, squash, beams, alphaOffset } = sizes(steps);
-  const { backend } = features;
-  const unwritten = gate ? undefined : backend.alloc(1);
-  backend.run(attentionStepKernel, {
-    att1: att1.storage,
-    att2: att2.storage,
-    full: full.weight.storage,
-    features: features.storage,
-    gate_logits: (gate?.logits ?? full.weight).storage,
-    alpha: alphas.storage,
-    context: context.storage,
-    gated: gate?.gated.storage ?? unwritten!,
-  }, {
-    ...{ N, P, A, D, beams, squash },
-    att2_offset: t * N * A,
-    alpha_offset: alphaOffset(t),
-    context_offset: t * N * D,
-    gate: Number(gate !== undefined),
-  });
-  if (unwritten) backend.free(unwritten);
-}
-
-/** In one dispatch each for scores, softmax, context and gate. */
-function attendInTurn(steps: AttentionSteps, t: number): void {
-  const { features, att1, att2, full, alphas, context, gate } = steps;
-  const { N, P, D, A, squash, beams, alphaOffset } = sizes(steps);
+  const { features, att1, att2, full } = steps;
+  const { N, P, A, squash, beams } = sizes(steps);
   const { backend } = features;
   const scores = new Tensor(backend, [N, P], { label: "scores" });
   backend.run(attentionScoresKernel, {
@@ -105,9 +69,42 @@ function attendInTurn(steps: AttentionSteps, t: number): void {
     full_bias: full.bias!.storage,
     scores: scores.storage,
   }, { N, P, A, beams, att2_offset: t * N * A, scores_offset: 0, squash });
+  // Where a CPU plays the GPU its barriers are dear.
+  const { traits } = backend;
+  const atOnce = traits && !traits.software && P <= ATTENTION_STEP_POSITIONS;
+  (atOnce ? lookAtOnce : lookInTurn)(steps, scores, t);
+  scores.dispose();
+}
+
+/** From the scores on in one dispatch. */
+function lookAtOnce(steps: AttentionSteps, scores: Tensor, t: number): void {
+  const { features, full, alphas, context, gate } = steps;
+  const { N, P, D, beams, alphaOffset } = sizes(steps);
+  const { backend } = features;
+  const unwritten = gate ? undefined : backend.alloc(1);
+  backend.run(attentionStepKernel, {
+    scores: scores.storage,
+    features: features.storage,
+    gate_logits: (gate?.logits ?? full.weight).storage,
+    alpha: alphas.storage,
+    context: context.storage,
+    gated: gate?.gated.storage ?? unwritten!,
+  }, {
+    ...{ N, P, D, beams },
+    alpha_offset: alphaOffset(t),
+    context_offset: t * N * D,
+    gate: Number(gate !== undefined),
+  });
+  if (unwritten) backend.free(unwritten);
+}
+
+/** From the scores on in one dispatch each for softmax, context and gate. */
+function lookInTurn(steps: AttentionSteps, scores: Tensor, t: number): void {
+  const { features, alphas, context, gate } = steps;
+  const { N, P, D, beams, alphaOffset } = sizes(steps);
+  const { backend } = features;
   const rows = { outer: N, size: P, inner: 1, x_offset: 0, y_offset: alphaOffset(t), logarithm: 0 };
   backend.run(softmaxKernel, { x: scores.storage, y: alphas.storage }, rows);
-  scores.dispose();
   const buffers = { alpha: alphas.storage, features: features.storage, context: context.storage };
   const slices = { alpha_offset: alphaOffset(t), context_offset: t * N * D };
   backend.run(attentionContextKernel, buffers, { N, P, D, beams, ...slices });

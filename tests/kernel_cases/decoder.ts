@@ -28,43 +28,69 @@ import {
 import type { Program } from "../../kernels/kernel.ts";
 import { type KernelCase, kernelCase, type Numbers, unwritten } from "./case.ts";
 
+/** The program, with its workgroups folded into y as they are past 65,535; one or two more than it takes. */
+function folded<P extends string>(program: Program<P>, groups: number): Program<P> {
+  return { ...program, workgroups: () => [Math.ceil((groups + 1) / 2), 2, 1] };
+}
+
 function* attention(): Generator<KernelCase> {
   for (const [T, B, P, A, beams, squash] of [[1, 1, 1, 1, 1, 0], [3, 2, 7, 9, 3, 1], [2, 3, 67, 129, 1, 0]]) {
     const N = B * beams;
     const what = `T ${T}, B ${B}, P ${P}, A ${A}, beams ${beams}, ${squash ? "tanh" : "ReLU"}`;
     const D = A + 2;
     const shared = (n: Numbers) => ({ att1: n.uniform(B * P * A), full: n.uniform(A) });
-    yield kernelCase(attentionScoresKernel, what, (n) => ({
-      arrays: {
-        ...shared(n),
-        att2: n.uniform(5 + N * A),
-        full_bias: n.uniform(1),
-        scores: n.uniform(3 + N * P),
-      },
-      params: { N, P, A, beams, att2_offset: 5, scores_offset: 3, squash },
-    }));
+    for (
+      const program of [
+        attentionScoresKernel,
+        folded(attentionScoresKernel.variants![0], N * Math.ceil(P / 16)),
+      ]
+    ) {
+      yield kernelCase(attentionScoresKernel, what, (n) => ({
+        arrays: {
+          ...shared(n),
+          att2: n.uniform(5 + N * A),
+          full_bias: n.uniform(1),
+          scores: n.uniform(3 + N * P),
+        },
+        params: { N, P, A, beams, att2_offset: 5, scores_offset: 3, squash },
+      }), { program });
+    }
     yield kernelCase(attentionContextKernel, what, (n) => ({
       arrays: { alpha: n.uniform(3 + N * P), features: n.uniform(B * P * D), context: n.uniform(5 + N * D) },
       params: { N, P, D, beams, alpha_offset: 3, context_offset: 5 },
     }));
-    yield kernelCase(attentionAlphaBackwardKernel, what, (n) => ({
-      arrays: {
-        features: n.uniform(B * P * D),
-        d_context: n.uniform(5 + B * D),
-        d_alpha: n.uniform(3 + B * P),
-      },
-      params: { B, P, D, context_offset: 5, alpha_offset: 3 },
-    }));
-    yield kernelCase(attentionScoresBackwardKernel, what, (n) => ({
-      arrays: {
-        ...shared(n),
-        alpha: n.uniform(3 + B * P, 0, 1),
-        att2: n.uniform(5 + B * A),
-        d_alpha: n.uniform(3 + B * P),
-        d_att2: n.uniform(5 + B * A),
-      },
-      params: { B, P, A, alpha_offset: 3, att2_offset: 5, squash },
-    }));
+    for (
+      const program of [
+        attentionAlphaBackwardKernel,
+        folded(attentionAlphaBackwardKernel.variants![0], B * Math.ceil(P / 16)),
+      ]
+    ) {
+      yield kernelCase(attentionAlphaBackwardKernel, what, (n) => ({
+        arrays: {
+          features: n.uniform(B * P * D),
+          d_context: n.uniform(5 + B * D),
+          d_alpha: n.uniform(3 + B * P),
+        },
+        params: { B, P, D, context_offset: 5, alpha_offset: 3 },
+      }), { program });
+    }
+    for (
+      const program of [
+        attentionScoresBackwardKernel,
+        folded(attentionScoresBackwardKernel.variants![0], B * Math.ceil(A / 64)),
+      ]
+    ) {
+      yield kernelCase(attentionScoresBackwardKernel, what, (n) => ({
+        arrays: {
+          ...shared(n),
+          alpha: n.uniform(3 + B * P, 0, 1),
+          att2: n.uniform(5 + B * A),
+          d_alpha: n.uniform(3 + B * P),
+          d_att2: n.uniform(5 + B * A),
+        },
+        params: { B, P, A, alpha_offset: 3, att2_offset: 5, squash },
+      }), { program });
+    }
     yield kernelCase(attentionSumBackwardKernel, what, (n) => ({
       arrays: {
         ...shared(n),
@@ -86,39 +112,31 @@ function* attention(): Generator<KernelCase> {
   }
 }
 
-/** Rows, positions and channels around its 256 invocations, its chunks of 32 and the shares of a row. */
+/** Images, positions, channels, beams, gate: around 256 invocations, 64 channels and the shares of a row. */
 const STEPS = [
-  [1, 1, 1, 1, 1, 0, 0],
-  [2, 31, 33, 5, 3, 1, 1],
-  [1, 300, 7, 601, 2, 0, 1],
-  [130, 33, 2, 300, 1, 1, 0],
-  [7, 5, 3, 9, 1, 0, 1],
+  [1, 1, 1, 1, 0],
+  [2, 31, 5, 3, 1],
+  [1, 300, 601, 2, 1],
+  [1100, 3, 70, 1, 0],
+  [7, 5, 9, 1, 1],
 ];
 
 function* attentionSteps(): Generator<KernelCase> {
-  for (const [B, P, A, D, beams, squash, gate] of STEPS) {
+  for (const [B, P, D, beams, gate] of STEPS) {
     const N = B * beams;
-    const what = `${N} rows of ${B} images, P ${P}, A ${A}, D ${D}, ${squash ? "tanh" : "ReLU"}` +
-      (gate ? ", gated" : "");
+    const what = `${N} rows of ${B} images, P ${P}, D ${D}${gate ? ", gated" : ""}`;
     // Seven rows in three times three workgroups, folded as rows are past 65,535; two workgroups have none.
     const program = N === 7 ? { ...attentionStepKernel, workgroups: () => [2, 3, 3] as const } : undefined;
     yield kernelCase(attentionStepKernel, what, (n) => ({
       arrays: {
-        att1: n.uniform(B * P * A, -2, 2),
-        att2: n.uniform(5 + N * A, -2, 2),
-        full: n.uniform(A, -2, 2),
+        scores: n.uniform(N * P, -4, 4),
         features: n.uniform(B * P * D),
         gate_logits: gate ? n.uniform(7 + N * D, -4, 4) : n.uniform(1),
         alpha: n.uniform(3 + N * P),
         context: n.uniform(7 + N * D),
         gated: gate ? n.uniform(7 + N * D) : n.uniform(1),
       },
-      params: {
-        ...{ N, P, A, D, beams, squash, gate },
-        att2_offset: 5,
-        alpha_offset: 3,
-        context_offset: 7,
-      },
+      params: { N, P, D, beams, gate, alpha_offset: 3, context_offset: 7 },
     }), { program });
   }
 }
@@ -154,11 +172,6 @@ function* recurrent(): Generator<KernelCase> {
       params: { N, E },
     }));
   }
-}
-
-/** The program, with its workgroups folded into y as they are past 65,535; one more than there are rows. */
-function folded<P extends string>(program: Program<P>, rows: number): Program<P> {
-  return { ...program, workgroups: () => [Math.ceil((rows + 1) / 2), 2, 1] };
 }
 
 function* softmaxes(): Generator<KernelCase> {

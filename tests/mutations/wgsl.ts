@@ -30,6 +30,11 @@ export const WGSL_CHANGES: Changes = {
     ["index", "features[i * params.D + d]", "features[d * params.B * params.P + i]"],
     ["term", "+ i] += sum;", "+ i] = sum;"],
   ],
+  attention_alpha_backward_workgroup: [
+    ["sign", "sum += d_context", "sum -= d_context"],
+    ["index", "features[at.y + d]", "features[at.x + d]"],
+    ["term", "+ first + i] += total;", "+ first + i] = total;"],
+  ],
   attention_coverage_backward: [
     ["sign", "-d_residual[i % step]", "d_residual[i % step]"],
     ["index", "targets[i / params.P]", "targets[i % (params.T * params.B)]"],
@@ -38,6 +43,11 @@ export const WGSL_CHANGES: Changes = {
   attention_scores_backward: [
     ["sign", "d_score * (1.0 - y * y)", "d_score * (1.0 + y * y)"],
     ["index", "att1[(b * params.P + p) * params.A + a]", "att1[(p * params.B + b) * params.A + a]"],
+    ["term", "(d_alpha[row + p] - inner)", "d_alpha[row + p]"],
+  ],
+  attention_scores_backward_workgroup: [
+    ["sign", "d_score[p] * (1.0 - y * y)", "d_score[p] * (1.0 + y * y)"],
+    ["index", "att1[(b * params.P + p) * params.A", "att1[(p * params.B + b) * params.A"],
     ["term", "(d_alpha[row + p] - inner)", "d_alpha[row + p]"],
   ],
   attention_sum_backward: [
