@@ -2,6 +2,7 @@
  * Step 6b: train a captioner further on the score of its own captions (self-critical sequence training).
  *
  *     deno task self-critical --from data/demo/model.safetensors --data data/demo --learning-rate 2e-4
+ *     mpirun -np 4 deno task self-critical
  *
  * Reads  a trained model, and the captions and photographs it was trained on.
  * Writes OUT/model.safetensors (the best so far by CIDEr-D on held-out pictures), OUT/checkpoint.safetensors,
@@ -13,6 +14,7 @@ import { BatchLoader } from "../lib/data/batches.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
 import { describeDataset, openDataset } from "../lib/deno/dataset_disk.ts";
 import { scenesOf } from "../lib/deno/held_out_scores.ts";
+import { compareData, followRun, joinProcesses, teamOf, threadsEach } from "../lib/deno/join.ts";
 import { openDevice } from "../lib/deno/open_device.ts";
 import { RewardWorker } from "../lib/deno/reward_pool.ts";
 import { openRunFolder } from "../lib/deno/run_folder.ts";
@@ -35,11 +37,15 @@ await runScript(async () => {
   const { seed, steps, out } = options;
   checkpointDue(options.checkpointEvery); // throws now where it cannot be read
 
-  // 1. Where it runs, and the model it starts from.
-  const backend = await openDevice(options);
-  console.error(`self-critical training on ${backend.description}, seed ${seed}, into ${out}`);
-  using folder = await openRunFolder(options);
-  const loaded = await startingModel(backend, folder, options);
+  // 1. Where it runs, and the model it starts from. Under mpirun several processes take each step together; the first
+  //    reads the model, speaks and writes for all.
+  const group = await joinProcesses();
+  const backend = await openDevice({ ...options, threads: threadsEach(group) });
+  console.error(
+    `self-critical training on ${backend.description}, ${group.description}, seed ${seed}, into ${out}`,
+  );
+  using folder = group.rank === 0 ? await openRunFolder(options) : undefined;
+  const loaded = await startingModel(backend, group, { ...options, folder });
   const { model, vocabulary } = loaded;
 
   // 2. What it learns from: the same pictures, with the model's own words.
@@ -53,6 +59,7 @@ await runScript(async () => {
     ...packing,
   }).finally(packing.done);
   for (const line of describeDataset(dataset)) console.error(line);
+  compareData(group, dataset.hash);
   const { train } = dataset;
   const scenes = await scenesOf(options.data);
 
@@ -61,11 +68,18 @@ await runScript(async () => {
   console.error(`reward ${signature}, frequencies of ${train.images.length} pictures`);
   const f16 = options.precision === "f16" && { precision: options.precision };
   const recipe = { ...plan, alphaC: 0, steps, seed, ...f16 };
-  const trainer = new Trainer(model, recipe);
+  const team = teamOf(group, backend);
+  const trainer = new Trainer(model, recipe, { team });
   const { words } = vocabulary;
   const rewards = new RewardWorker(train.tokens, vocabulary.words);
   const learner = new SelfCritical(trainer, rewards, { samples, baseline, seed, maxLength, words });
-  const loader = new BatchLoader(train, { batchSize: batch, seed, captions: "first", window: 1 });
+  const loader = new BatchLoader(train, {
+    batchSize: batch,
+    seed,
+    captions: "first",
+    window: 1,
+    share: group,
+  });
   const info = {
     ...loaded.info,
     recipe: { ...recipe, batch, samples, baseline, maxLength },
@@ -75,12 +89,14 @@ await runScript(async () => {
   };
 
   // 4. The loop: the same as in step 6, with another way of taking a step.
-  const parts = { trainer, loader, dataset, info, steps, batch, selfCritical: learner, scenes };
-  const run = await TrainingRun.open(parts, options, folder);
-  const end = await run.train();
+  const parts = { trainer, loader, dataset, info, steps, batch, selfCritical: learner, scenes, team };
+  const run = folder && await TrainingRun.open(parts, options, folder);
+  const end = run ? await run.train() : await followRun({ ...parts, team: team! }); // there are others: a team
   rewards.close();
   dataset.close();
   backend.close();
+  group.close();
+  if (!folder || !run) return; // the first process tells what became of it
   const { model: file } = folder.files;
   if (!end.complete) {
     console.error(

@@ -25,9 +25,9 @@ async function runs(command: string, ...args: string[]): Promise<boolean> {
 /** Words behind `mpirun`: so many processes, of any user, whatever the number of cores. */
 export const RANKS = (count: number) => ["-np", `${count}`, "--oversubscribe", "--bind-to", "none"];
 
-/** The words of the `train` task: what mpirun starts. */
-export function trainCommand(...args: string[]): string[] {
-  const [, ...words] = config.tasks.train.split(" ");
+/** The words of a task: what mpirun starts. */
+export function taskCommand(name: "train" | "self-critical", ...args: string[]): string[] {
+  const [, ...words] = config.tasks[name].split(" ");
   return [Deno.execPath(), ...words, ...args];
 }
 

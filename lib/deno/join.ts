@@ -30,7 +30,7 @@ export function threadsEach({ size, local }: Communicator): number | undefined {
 }
 
 /** The team of several processes; none of one. Throws as {@linkcode Team} does. */
-export function teamOf(group: Communicator, backend: Backend, options: TeamOptions): Team | undefined {
+export function teamOf(group: Communicator, backend: Backend, options?: TeamOptions): Team | undefined {
   return group.size > 1 ? new Team(group, backend, options) : undefined;
 }
 

@@ -1,25 +1,52 @@
 // This module runs in Deno only.
 import type { Backend } from "../backend/backend.ts";
+import { CaptionModel } from "../models/caption_model.ts";
 import { type LoadedModel, modelFromFile } from "../models/model_file.ts";
+import { Vocabulary } from "../text/vocabulary.ts";
+import { agree, type Communicator } from "../train/communicator.ts";
 import { findModel } from "./find_model.ts";
 import { loadModel } from "./model_disk.ts";
 import type { RunFolder } from "./run_folder.ts";
 
+/** Which model a run starts from. */
+export interface StartOptions {
+  /** The trained model. Default: the newest in the folder `data`. */
+  readonly from?: string;
+  readonly data: string;
+  /** The run's folder; undefined on all processes but the first. */
+  readonly folder: RunFolder | undefined;
+}
+
 /**
  * Loads the model that a self-critical run starts from: a trained one, or the run's own checkpoint.
  *
- * @param options `from`: the trained model; default: the newest in the folder `data`.
+ * Process 0 reads it. The others build theirs after what it says, with empty weights: all get its own when the run begins.
+ *
  * @throws {Error} If there is none.
  */
 export async function startingModel(
   backend: Backend,
-  { found }: RunFolder,
-  { from, data }: { readonly from?: string; readonly data: string },
+  group: Communicator,
+  options: StartOptions,
 ): Promise<LoadedModel> {
-  if (found) {
-    return modelFromFile(backend, found.file, found.path, {
-      activations: backend.halves ? "f16" : "f32",
-    });
-  }
+  const read = options.folder && await readModel(backend, options.folder, options);
+  const info = agree(group, read?.info);
+  if (read) return read;
+  const { config, words } = info!; // what process 0 has read
+  const vocabulary = new Vocabulary(words);
+  const stored = { words: vocabulary.size, seed: null, activations: activationsOn(backend) };
+  return { model: new CaptionModel(backend, config, stored), vocabulary, info: info! };
+}
+
+async function readModel(
+  backend: Backend,
+  { found }: RunFolder,
+  { from, data }: StartOptions,
+): Promise<LoadedModel> {
+  if (found) return modelFromFile(backend, found.file, found.path, { activations: activationsOn(backend) });
   return await loadModel(backend, from ?? await findModel(data), { trained: true });
+}
+
+function activationsOn({ halves }: Backend): "f16" | "f32" {
+  return halves ? "f16" : "f32";
 }

@@ -152,9 +152,10 @@ export class TrainingRun {
     const { recentLosses } = keeper;
     const rhythm = { steps, logEvery, validateEvery, validated, recentLosses, checkpointDue: due };
     try {
-      if (validated === -1) await validate(0, 0); // if it is interrupted, so is the run before its first step
+      // If it is interrupted, so is the run before its first step; a team's behind it.
+      if (validated === -1) await validate(trainer.steps, trainer.steps / loader.stepsPerEpoch);
       const end = team
-        ? await runTeam({ trainer, team, loader }, hooks.pause, { ...rhythm, hooks })
+        ? await runTeam({ trainer, selfCritical, team, loader }, hooks.pause, { ...rhythm, hooks })
         : await runTraining(selfCritical ?? trainer, loader, { ...rhythm, hooks });
       this.#tellEnd(end);
       return end;

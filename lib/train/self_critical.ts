@@ -2,18 +2,22 @@
 /** Self-critical sequence training (Rennie et al., 2017): learning from the score of captions that the model drew. */
 
 import type { Batch } from "../data/batches.ts";
+import { cutRows, type RowRange } from "../data/parts.ts";
+import { cutBatch } from "../models/batch_parts.ts";
 import type { Caption } from "../models/beam_history.ts";
 import { beamSearch } from "../models/beam_search.ts";
 import type { CaptionModel } from "../models/caption_model.ts";
 import { outputOf } from "../models/decoder.ts";
 import { uploadPixels } from "../models/device_batch.ts";
 import { sampleCaptions } from "../models/sample.ts";
-import { embedding, reshape, weightedCrossEntropy } from "../ops/mod.ts";
+import { embedding, reshape, scale, weightedCrossEntropy } from "../ops/mod.ts";
 import { hash32 } from "../random.ts";
 import { scope } from "../scope.ts";
 import { type Tensor, tensor } from "../tensor.ts";
 import { END, PAD, START } from "../text/vocabulary.ts";
 import { CollapseGuard } from "./collapse.ts";
+import { ALONE } from "./communicator.ts";
+import { tallyDrawn } from "./drawn_tally.ts";
 import type { RewardSource } from "./reward_source.ts";
 import type { Reading, Trainer } from "./trainer.ts";
 
@@ -32,6 +36,8 @@ export interface SelfCriticalOptions {
   /** The word of each id. */
   readonly words: readonly string[];
 }
+
+const MAX_LENGTH = 50;
 
 /** Words of captions as a decoder is trained on them, time first: T steps, N captions. */
 interface Rewrite {
@@ -78,11 +84,19 @@ export class SelfCritical {
     return this.#trainer.unread;
   }
 
-  /** Draws, scores, and moves the model. Of the batch only the pictures are used. */
-  async step({ pixels, images, captions: references, columns }: Batch): Promise<void> {
-    const { model } = this.#trainer;
-    const { samples, words } = this.#options;
-    const { drawn, greedy } = await this.#draw(pixels, images.length);
+  /**
+   * Draws, scores, and moves the model. Of the batch only the pictures are used; a team shares them, and draws what one
+   * process would.
+   */
+  async step(batch: Batch): Promise<void> {
+    const { model, team } = this.#trainer;
+    const { group } = team ?? { group: ALONE };
+    const { samples, words, maxLength = MAX_LENGTH } = this.#options;
+    const pictures = batch.images.length;
+    const [range] = cutRows(pictures, group);
+    const pixels = cutBatch(batch, [range])[0].pixels!; // a Batch has them
+    const images = batch.images.subarray(range.first, range.first + range.count);
+    const { drawn, greedy } = await this.#draw(pixels, range);
     const captions = drawn.flat();
     const both = [...captions, ...greedy];
     const places = Array.from(
@@ -109,29 +123,27 @@ export class SelfCritical {
       throw error;
     });
     const rewardWaitMs = performance.now() - started;
+    const tally = tallyDrawn(group, { drawn, rewards, range }, { pictures, maxLength });
     const baselines = baselinesOf(rewards, { captions: captions.length, samples });
     const advantages = baselines.map((baseline, n) => rewards[n] - baseline);
-    pending.finish((logits) => {
+    const own = range.borrowed ? 0 : captions.reduce((sum, { ids }) => sum + ids.length, 0);
+    await pending.finish((logits) => {
       const targets = upload(rewrite.targets, "targets");
       const each = weightsOf(captions, advantages, shape);
       const weights = tensor(model.backend, each, { shape, label: "advantages" });
-      const loss = weightedCrossEntropy(logits, { targets, weights, ignored: PAD });
+      const mean = weightedCrossEntropy(logits, { targets, weights, ignored: PAD });
+      const loss = own === tally.words ? mean : scale(mean, own / tally.words);
       return { loss, crossEntropy: loss };
     });
 
-    const mean = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => a + b, 0) / values.length;
-    const logs = captions.flatMap(({ logProbabilities }) => logProbabilities);
-    const reward = mean(rewards.subarray(0, captions.length));
-    const extra: Record<string, number> = { reward, rewardMs, rewardWaitMs };
-    if (greedy.length > 0) extra.greedyReward = mean(rewards.subarray(captions.length));
-    this.#notes.push({ crossEntropy: -mean(logs), extra });
+    const extra: Record<string, number> = { reward: tally.reward, rewardMs, rewardWaitMs };
+    if (greedy.length > 0) extra.greedyReward = tally.greedyReward;
+    this.#notes.push({ crossEntropy: -tally.logProbability, extra });
+    if (group.rank > 0) return; // the first speaks for all
     const spell = (ids: ArrayLike<number>) => Array.from(ids).filter((id) => id > END).map((id) => words[id]);
-    images.forEach((_, b) => {
-      const { ids, finished } = drawn[b][0];
-      this.guard.add(
-        { words: spell(ids), finished },
-        spell(references.subarray(b * columns, (b + 1) * columns)),
-      );
+    tally.firstCaptions.forEach((ids, b) => {
+      const reference = batch.captions.subarray(b * batch.columns, (b + 1) * batch.columns);
+      this.guard.add({ words: spell(ids), finished: ids.at(-1) === END }, spell(reference));
     });
   }
 
@@ -139,19 +151,26 @@ export class SelfCritical {
   async readings(): Promise<Reading[]> {
     const notes = this.#notes;
     this.#notes = [];
-    return (await this.#trainer.readings()).map((reading, i) => ({ ...reading, ...notes[i] }));
+    return (await this.#trainer.readings()).map((reading, i) => {
+      const { crossEntropy, extra } = notes[i];
+      return { ...reading, crossEntropy, extra: { ...reading.extra, ...extra } };
+    });
   }
 
   /** The pictures' drawn captions, and greedy ones where they are the baseline; all from one pass of the encoder. */
-  async #draw(pixels: Uint8Array, batch: number): Promise<{ drawn: Caption[][]; greedy: Caption[] }> {
-    const { samples, baseline, seed, maxLength } = this.#options;
+  async #draw(
+    pixels: Uint8Array,
+    { first, count }: RowRange,
+  ): Promise<{ drawn: Caption[][]; greedy: Caption[] }> {
+    const { samples, baseline, seed, maxLength = MAX_LENGTH } = this.#options;
     const { model } = this.#trainer;
     const features = scope(() =>
-      model.encode(uploadPixels(model.backend, pixels), { batch, training: false })
+      model.encode(uploadPixels(model.backend, pixels), { batch: count, training: false })
     );
     try {
       const stepSeed = hash32(seed, this.steps);
-      const drawn = await sampleCaptions(model.decoder, features, { samples, seed: stepSeed, maxLength });
+      const draw = { samples, seed: stepSeed, maxLength, firstImage: first };
+      const drawn = await sampleCaptions(model.decoder, features, draw);
       if (baseline === "samples") return { drawn, greedy: [] };
       const greedy = await beamSearch(model.decoder, features, { beam: 1, maxLength });
       return { drawn, greedy: greedy.map(([best]) => best) };

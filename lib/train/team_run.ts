@@ -10,6 +10,8 @@ import type { Trainer } from "./trainer.ts";
 /** What a team trains, and on what. */
 export interface TeamRun<B extends WordBatch> {
   readonly trainer: Trainer & Steps<NoInfer<B>>;
+  /** What takes the steps where it is not the trainer itself. */
+  readonly selfCritical?: Steps<NoInfer<B>>;
   readonly team: Team;
   readonly loader: BatchSequence<B>;
 }
@@ -45,7 +47,7 @@ export async function shareState(group: Communicator, trainer: Trainer): Promise
  * @param lead What process 0 brings; undefined on the others.
  */
 export async function runTeam<B extends WordBatch>(
-  { trainer, team, loader }: TeamRun<B>,
+  { trainer, selfCritical, team, loader }: TeamRun<B>,
   interrupted: () => Promise<boolean>,
   lead?: Lead,
 ): Promise<RunEnd> {
@@ -77,7 +79,11 @@ export async function runTeam<B extends WordBatch>(
     },
   };
   // Where there is no way back, process 0 finds so and ends the job.
-  return await runTraining(trainer, loader, { ...rhythm, checkpointDue: () => team.saving, hooks: shared });
+  return await runTraining(selfCritical ?? trainer, loader, {
+    ...rhythm,
+    checkpointDue: () => team.saving,
+    hooks: shared,
+  });
 }
 
 /** What the others bring: all of it comes from process 0. */

@@ -35,8 +35,8 @@ export interface Reading {
 
 /** A step whose loss is yet to come. End it one way or the other. */
 export interface PendingStep<S> {
-  /** Makes the loss, walks back, and moves the model. */
-  finish(fn: (value: S) => StepLoss): void;
+  /** Makes the loss, walks back, and moves the model: see {@linkcode Trainer.update}. */
+  finish(fn: (value: S) => StepLoss): void | Promise<void>;
   /** Ends it without moving anything. */
   dispose(): void;
 }
@@ -75,6 +75,8 @@ export interface TrainerState {
  */
 export class Trainer {
   readonly model: CaptionModel;
+  /** Processes that take each step together; undefined where this one is alone. */
+  readonly team: Team | undefined;
   /** What the learning rate is multiplied with beside schedule and plateau: less after a loss exploded. Default 1. */
   rateScale = 1;
   readonly #recipe: Recipe;
@@ -84,7 +86,6 @@ export class Trainer {
   readonly #ring: Tensor;
   readonly #capacity: number;
   readonly #accumulate: number;
-  readonly #team: Team | undefined;
   /** Learning rates of the unread steps. */
   #rates: number[] = [];
 
@@ -99,7 +100,7 @@ export class Trainer {
     this.#plateau = new Plateau(recipe);
     this.#capacity = capacity;
     this.#accumulate = accumulate;
-    this.#team = team;
+    this.team = team;
     this.#ring = new Tensor(model.backend, [capacity, SLOT], { label: "loss ring" });
   }
 
@@ -139,13 +140,18 @@ export class Trainer {
    */
   step(batch: HostBatch & { readonly held?: readonly RowRange[] }): void | Promise<void> {
     this.#refuseFullRing();
-    const team = this.#team;
-    const { rank, size } = team?.group ?? {};
+    const { rank, size } = this.team?.group ?? {};
     const ranges = cutRows(batch.lengths.length, { passes: this.#accumulate, rank, size });
     const passes = cutBatch(batch, ranges).map((part) => () => this.#scaled(this.#lossOf(part)));
     const parameters = this.#mover.prepare();
-    if (!team) return scope(() => this.#move(sumOfPasses(parameters, passes)));
-    const sum = scope(() => sumOfPasses(parameters, passes));
+    return this.#sumUpAndMove(() => sumOfPasses(parameters, passes));
+  }
+
+  /** Adds a gradient up over the team, where there is one, and moves the model. */
+  #sumUpAndMove(gradient: () => StepSum): void | Promise<void> {
+    const team = this.team;
+    if (!team) return scope(() => this.#move(gradient()));
+    const sum = scope(gradient);
     const finish = () => {
       scope(() => this.#move(sum));
       for (const tensor of tensorsIn(sum)) tensor.dispose();
@@ -162,7 +168,7 @@ export class Trainer {
     const sampling = { probability, seed: hash32(seed, this.steps, SAMPLING) };
     const options = { training: true, alphaC, labelSmoothing, dropoutSeed, sampling, whole: part.whole };
     const run = () => this.model.loss(uploadBatch(this.model.backend, part), options);
-    const { loss, crossEntropy } = this.#team ? this.#team.together(!part.borrowed, run) : run();
+    const { loss, crossEntropy } = this.team ? this.team.together(!part.borrowed, run) : run();
     if (!part.borrowed) return { loss, crossEntropy };
     return { loss: scale(loss, 0), crossEntropy: scale(crossEntropy, 0) };
   }
@@ -170,11 +176,13 @@ export class Trainer {
   /**
    * A step on any loss.
    *
-   * @param fn Runs the model forwards and returns what is minimised, and what is reported as cross entropy.
+   * @param fn Runs the model forwards and returns what is minimised, and what is reported as cross entropy; in a team
+   * this process' part of both.
+   * @returns As {@linkcode Trainer.step}.
    * @throws {RangeError} If the ring is full.
    */
-  update(fn: () => StepLoss): void {
-    this.begin(() => undefined).finish(fn);
+  update(fn: () => StepLoss): void | Promise<void> {
+    return this.begin(() => undefined).finish(fn);
   }
 
   /**
@@ -193,10 +201,10 @@ export class Trainer {
     };
   }
 
-  #finish<S>(forward: Forward<S>, fn: (value: S) => StepLoss): void {
-    scope(() => {
+  #finish<S>(forward: Forward<S>, fn: (value: S) => StepLoss): void | Promise<void> {
+    return this.#sumUpAndMove(() => {
       const { value, grads } = forward.finish((first) => this.#scaled(fn(first)));
-      this.#move({ grads, ...value });
+      return { grads, ...value };
     });
   }
 
