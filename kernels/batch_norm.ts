@@ -1,12 +1,26 @@
 // This module is browser compatible.
 /** Batch normalisation, forwards: statistics in shares, their combination, and y. */
 
-import { ceilDiv, defineKernel, linearGrid } from "./kernel.ts";
+import { ceilDiv, defineKernel, linearGrid, type Program } from "./kernel.ts";
 import wgsl from "./batch_norm.wgsl" with { type: "text" };
 import combineWgsl from "./batch_norm_combine.wgsl" with { type: "text" };
+import combineWorkgroupWgsl from "./batch_norm_combine_workgroup.wgsl" with { type: "text" };
 import statisticsWgsl from "./batch_norm_statistics.wgsl" with { type: "text" };
+import statisticsWorkgroupWgsl from "./batch_norm_statistics_workgroup.wgsl" with { type: "text" };
 
 const WORKGROUP = 64;
+
+/** Programs for real GPUs: 32 channels of a share are a workgroup's, and of the combination 8 channels. */
+const statisticsWorkgroup: Program<"shares" | "channels"> = {
+  name: "batch_norm_statistics_workgroup",
+  wgsl: statisticsWorkgroupWgsl,
+  workgroups: ({ shares, channels }) => linearGrid(shares * ceilDiv(channels, 32), 1),
+};
+const combineWorkgroup: Program<"channels"> = {
+  name: "batch_norm_combine_workgroup",
+  wgsl: combineWorkgroupWgsl,
+  workgroups: ({ channels }) => [ceilDiv(channels, 8), 1, 1],
+};
 
 /** How many shares to split a channel's rows into: enough for a GPU, and few enough to add up in one run. */
 export function batchNormShares(rows: number): number {
@@ -27,6 +41,9 @@ export const batchNormStatisticsKernel = defineKernel({
   params: { rows: "u32", channels: "u32", shares: "u32" },
   constants: { WORKGROUP },
   workgroups: ({ shares, channels }) => linearGrid(shares * channels, WORKGROUP),
+  variants: [statisticsWorkgroup],
+  choose: (_, { software }): Program<"shares" | "channels"> =>
+    software ? batchNormStatisticsKernel : statisticsWorkgroup,
   cpu({ x, partial }, { rows, channels, shares }) {
     for (let share = 0; share < shares; share++) {
       const start = shareStart(share, shares, rows);
@@ -62,6 +79,8 @@ export const batchNormCombineKernel = defineKernel({
   params: { rows: "u32", channels: "u32", shares: "u32", momentum: "f32" },
   constants: { WORKGROUP },
   workgroups: ({ channels }) => [ceilDiv(channels, WORKGROUP), 1, 1],
+  variants: [combineWorkgroup],
+  choose: (_, { software }): Program<"channels"> => software ? batchNormCombineKernel : combineWorkgroup,
   cpu({ partial, mean, variance, running_mean, running_variance }, { rows, channels, shares, momentum }) {
     const rowsOf = (share: number) => shareStart(share + 1, shares, rows) - shareStart(share, shares, rows);
     for (let c = 0; c < channels; c++) {

@@ -1,12 +1,20 @@
 // This module is browser compatible.
 /** Batch normalisation, backwards: sums per channel in shares, and d_x. */
 
-import { ceilDiv, defineKernel, linearGrid } from "./kernel.ts";
+import { ceilDiv, defineKernel, linearGrid, type Program } from "./kernel.ts";
 import { shareStart } from "./batch_norm.ts";
 import wgsl from "./batch_norm_backward.wgsl" with { type: "text" };
 import sumsWgsl from "./batch_norm_backward_sums.wgsl" with { type: "text" };
+import sumsWorkgroupWgsl from "./batch_norm_backward_sums_workgroup.wgsl" with { type: "text" };
 
 const WORKGROUP = 64;
+
+/** For real GPUs: 32 channels of a share are a workgroup's. */
+const sumsWorkgroup: Program<"shares" | "channels"> = {
+  name: "batch_norm_backward_sums_workgroup",
+  wgsl: sumsWorkgroupWgsl,
+  workgroups: ({ shares, channels }) => linearGrid(shares * ceilDiv(channels, 32), 1),
+};
 
 /**
  * `Σ g` and `Σ g · x̂` per share and channel, into partial [shares, 2, C]; their sums over shares are d_bias and d_weight.
@@ -21,6 +29,9 @@ export const batchNormBackwardSumsKernel = defineKernel({
   params: { rows: "u32", channels: "u32", shares: "u32", relu: "u32", epsilon: "f32" },
   constants: { WORKGROUP },
   workgroups: ({ shares, channels }) => linearGrid(shares * channels, WORKGROUP),
+  variants: [sumsWorkgroup],
+  choose: (_, { software }): Program<"shares" | "channels"> =>
+    software ? batchNormBackwardSumsKernel : sumsWorkgroup,
   cpu({ x, y, d_y, mean, variance, partial }, { rows, channels, shares, relu, epsilon }) {
     for (let share = 0; share < shares; share++) {
       const start = shareStart(share, shares, rows);

@@ -2,8 +2,9 @@
 /** One step of a beam search for a batch of images: candidates of each beam, then the survivors of each image. */
 
 import { address } from "./address.ts";
-import { defineKernel, linearGrid } from "./kernel.ts";
+import { defineKernel, linearGrid, type Program } from "./kernel.ts";
 import candidatesWgsl from "./beam_candidates.wgsl" with { type: "text" };
+import candidatesWorkgroupWgsl from "./beam_candidates_workgroup.wgsl" with { type: "text" };
 import selectWgsl from "./beam_select.wgsl" with { type: "text" };
 
 const WORKGROUP = 64;
@@ -12,6 +13,12 @@ const WORKGROUP = 64;
 export const LOWEST_SCORE = -3.4028234663852886e38;
 /** Choice at a rank that nobody took. */
 export const NO_CHOICE = 0xffffffff;
+
+const candidatesWorkgroup: Program<"N"> = {
+  name: "beam_candidates_workgroup",
+  wgsl: candidatesWorkgroupWgsl,
+  workgroups: ({ N }) => linearGrid(N, 1),
+};
 
 /** The k best continuations of every beam; see `beam_candidates.wgsl`. */
 export const beamCandidatesKernel = defineKernel({
@@ -22,6 +29,8 @@ export const beamCandidatesKernel = defineKernel({
   params: { N: "u32", V: "u32", k: "u32" },
   constants: { WORKGROUP },
   workgroups: ({ N }) => linearGrid(N, 1), // a workgroup a beam
+  variants: [candidatesWorkgroup],
+  choose: (_, { software }): Program<"N"> => software ? beamCandidatesKernel : candidatesWorkgroup,
   cpu({ logits, scores, banned, candidate_scores, candidate_words }, { N, V, k }) {
     for (let n = 0; n < N; n++) {
       const row = logits.subarray(n * V, (n + 1) * V);

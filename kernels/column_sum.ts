@@ -1,8 +1,17 @@
 // This module is browser compatible.
-import { defineKernel, linearGrid } from "./kernel.ts";
+import { ceilDiv, defineKernel, linearGrid, type Program } from "./kernel.ts";
 import wgsl from "./column_sum.wgsl" with { type: "text" };
+import workgroupWgsl from "./column_sum_workgroup.wgsl" with { type: "text" };
 
 const WORKGROUP = 64;
+type GridParam = "batch" | "shares" | "N";
+
+const columnSumWorkgroup: Program<GridParam> = {
+  name: "column_sum_workgroup",
+  wgsl: workgroupWgsl,
+  workgroups: ({ batch, shares, N }) => linearGrid(batch * shares * ceilDiv(N, 32), 1),
+};
+
 /** Rows that are added up before their sum joins the others. */
 const BLOCK = 64;
 
@@ -30,6 +39,8 @@ export const columnSumKernel = defineKernel({
   },
   constants: { WORKGROUP },
   workgroups: ({ batch, shares, N }) => linearGrid(batch * shares * N, WORKGROUP),
+  variants: [columnSumWorkgroup],
+  choose: (_, { software }): Program<GridParam> => software ? columnSumKernel : columnSumWorkgroup,
   cpu({ x, y }, { batch, M, N, ld, offset, stride, shares, beta, scale }) {
     for (let b = 0; b < batch; b++) {
       for (let r = 0; r < shares; r++) {

@@ -68,6 +68,17 @@ export function kernelCase<B extends string, P extends string>(
   };
 }
 
+/** A program with one row of workgroups, folded into y as they are past 65,535; one or two more than it takes. */
+export function folded<P extends string>(program: Program<P>): Program<P> {
+  return {
+    ...program,
+    workgroups(params) {
+      const [x] = program.workgroups(params);
+      return [Math.ceil((x + 1) / 2), 2, 1];
+    },
+  };
+}
+
 function withTail(array: CaseArray): CaseArray {
   if (array instanceof Uint32Array) return array;
   const longer = new Float64Array(array.length + TAIL).fill(NaN);

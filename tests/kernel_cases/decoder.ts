@@ -25,13 +25,7 @@ import {
   weightedCrossEntropyBackwardKernel,
   weightedCrossEntropyKernel,
 } from "../../kernels/weighted_cross_entropy.ts";
-import type { Program } from "../../kernels/kernel.ts";
-import { type KernelCase, kernelCase, type Numbers, unwritten } from "./case.ts";
-
-/** The program, with its workgroups folded into y as they are past 65,535; one or two more than it takes. */
-function folded<P extends string>(program: Program<P>, groups: number): Program<P> {
-  return { ...program, workgroups: () => [Math.ceil((groups + 1) / 2), 2, 1] };
-}
+import { folded, type KernelCase, kernelCase, type Numbers, unwritten } from "./case.ts";
 
 function* attention(): Generator<KernelCase> {
   for (const [T, B, P, A, beams, squash] of [[1, 1, 1, 1, 1, 0], [3, 2, 7, 9, 3, 1], [2, 3, 67, 129, 1, 0]]) {
@@ -42,7 +36,7 @@ function* attention(): Generator<KernelCase> {
     for (
       const program of [
         attentionScoresKernel,
-        folded(attentionScoresKernel.variants![0], N * Math.ceil(P / 16)),
+        folded(attentionScoresKernel.variants![0]),
       ]
     ) {
       yield kernelCase(attentionScoresKernel, what, (n) => ({
@@ -62,7 +56,7 @@ function* attention(): Generator<KernelCase> {
     for (
       const program of [
         attentionAlphaBackwardKernel,
-        folded(attentionAlphaBackwardKernel.variants![0], B * Math.ceil(P / 16)),
+        folded(attentionAlphaBackwardKernel.variants![0]),
       ]
     ) {
       yield kernelCase(attentionAlphaBackwardKernel, what, (n) => ({
@@ -77,7 +71,7 @@ function* attention(): Generator<KernelCase> {
     for (
       const program of [
         attentionScoresBackwardKernel,
-        folded(attentionScoresBackwardKernel.variants![0], B * Math.ceil(A / 64)),
+        folded(attentionScoresBackwardKernel.variants![0]),
       ]
     ) {
       yield kernelCase(attentionScoresBackwardKernel, what, (n) => ({
@@ -185,10 +179,10 @@ function* softmaxes(): Generator<KernelCase> {
         yield kernelCase(softmaxKernel, what, (n) => ({
           arrays: { x: n.uniform(3 + length, -8, 8), y: n.uniform(2 + length) },
           params: { ...params, x_offset: 3 },
-        }), { program: program === softmaxKernel ? program : folded(program, outer) });
+        }), { program: program === softmaxKernel ? program : folded(program) });
       }
       const backwards = softmaxBackwardKernel.variants!.filter((_, i) => i === byRow);
-      for (const program of [softmaxBackwardKernel, ...backwards.map((one) => folded(one, outer))]) {
+      for (const program of [softmaxBackwardKernel, ...backwards.map(folded)]) {
         yield kernelCase(softmaxBackwardKernel, what, (n) => ({
           arrays: { y: n.uniform(2 + length, -3, 0), d_y: n.uniform(length), d_x: unwritten(length) },
           params,
@@ -208,7 +202,7 @@ function* losses(): Generator<KernelCase> {
       return { targets, row_loss: n.uniform(2 * N, 0, 5), weights: n.uniform(N, -1, 2) };
     };
     const factors = (n: Numbers) => ({ loss: n.uniform(3), d_loss: n.uniform(1, 1, 2) });
-    const byRow = crossEntropyKernel.variants!.map((one) => folded(one, N));
+    const byRow = crossEntropyKernel.variants!.map(folded);
     for (const program of [crossEntropyKernel, ...byRow]) {
       yield kernelCase(crossEntropyKernel, what, (n) => ({
         arrays: {

@@ -9,7 +9,7 @@ import { addInPlaceKernel, copyKernel, fillKernel, scaleKernel } from "../../ker
 import { normaliseImagesKernel } from "../../kernels/normalise_images.ts";
 import { sigmoidGateBackwardKernel, sigmoidGateKernel } from "../../kernels/sigmoid_gate.ts";
 import { stridedCopyKernel } from "../../kernels/strided_copy.ts";
-import { type KernelCase, kernelCase, unwritten } from "./case.ts";
+import { folded, type KernelCase, kernelCase, unwritten } from "./case.ts";
 
 const COUNTS = [1, 63, 64, 65, 257];
 
@@ -147,13 +147,24 @@ function* sums(): Generator<KernelCase> {
     },
     "shares of unequal length": { batch: 1, M: 47, N: 6, ld: 6, shares: 5, ...whole },
     "shares of rows with gaps": { batch: 1, M: 47, N: 6, ld: 7, shares: 5, ...whole },
+    "more columns than a workgroup takes": {
+      batch: 2,
+      M: 19,
+      N: 67,
+      ld: 67,
+      shares: 2,
+      ...whole,
+      stride: 1200,
+    },
   };
   for (const [what, params] of Object.entries(cases)) {
     const { batch, M, N, ld, shares } = params;
-    yield kernelCase(columnSumKernel, what, (n) => ({
-      arrays: { x: n.uniform(3 + 1200 * (batch - 1) + M * ld), y: n.uniform(batch * shares * N) },
-      params,
-    }));
+    for (const program of [columnSumKernel, ...columnSumKernel.variants!.map(folded)]) {
+      yield kernelCase(columnSumKernel, what, (n) => ({
+        arrays: { x: n.uniform(3 + 1200 * (batch - 1) + M * ld), y: n.uniform(batch * shares * N) },
+        params,
+      }), { program });
+    }
   }
 }
 

@@ -15,7 +15,7 @@ import {
 import { batchNormBackwardKernel, batchNormBackwardSumsKernel } from "../../kernels/batch_norm_backward.ts";
 import { maxPool2dBackwardKernel, maxPool2dKernel } from "../../kernels/max_pool2d.ts";
 import { resizeAxisBackwardKernel, resizeAxisKernel } from "../../kernels/resize_axis.ts";
-import { type KernelCase, kernelCase, type Numbers, unwritten } from "./case.ts";
+import { folded, type KernelCase, kernelCase, type Numbers, unwritten } from "./case.ts";
 
 /** Batch, height, width, channels, kernel, stride, padding. */
 const POOLS = [
@@ -111,18 +111,23 @@ function* norms(): Generator<KernelCase> {
       variance: n.uniform(channels, 0.2, 1),
       weight: n.uniform(channels, 0.5, 2),
     });
-    yield kernelCase(batchNormStatisticsKernel, what, (n) => ({
-      arrays: { x: n.uniform(size, 18, 22), partial: unwritten(2 * shares * channels) },
-      params: { rows, channels, shares },
-    }), { tolerance: 1e-6 }); // of the mean of numbers around 20
-    yield kernelCase(batchNormCombineKernel, what, (n) => ({
-      arrays: {
-        partial: n.uniform(2 * shares * channels, 0.5, 2),
-        ...{ mean: unwritten(channels), variance: unwritten(channels) },
-        ...{ running_mean: n.uniform(channels), running_variance: n.uniform(channels) },
-      },
-      params: { rows, channels, shares, momentum: 0.125 },
-    }));
+    for (const program of [batchNormStatisticsKernel, ...batchNormStatisticsKernel.variants!.map(folded)]) {
+      yield kernelCase(batchNormStatisticsKernel, what, (n) => ({
+        arrays: { x: n.uniform(size, 18, 22), partial: unwritten(2 * shares * channels) },
+        params: { rows, channels, shares },
+      }), { program, tolerance: 1e-6 }); // of the mean of numbers around 20
+    }
+    for (const program of [batchNormCombineKernel, ...batchNormCombineKernel.variants!]) {
+      const many = rows === 641 ? 70 : shares; // some without rows
+      yield kernelCase(batchNormCombineKernel, what, (n) => ({
+        arrays: {
+          partial: n.uniform(2 * many * channels, 0.5, 2),
+          ...{ mean: unwritten(channels), variance: unwritten(channels) },
+          ...{ running_mean: n.uniform(channels), running_variance: n.uniform(channels) },
+        },
+        params: { rows, channels, shares: many, momentum: 0.125 },
+      }), { program });
+    }
     for (const relu of [0, 1]) {
       yield kernelCase(batchNormKernel, `${what}, relu ${relu}`, (n) => ({
         arrays: { x: n.uniform(size, 18, 22), ...row(n), bias: n.uniform(channels), y: unwritten(size) },
@@ -133,13 +138,17 @@ function* norms(): Generator<KernelCase> {
         y: n.uniform(size).map((value) => Math.max(0, value)), // of a ReLU
         d_y: n.uniform(size),
       });
-      yield kernelCase(batchNormBackwardSumsKernel, `${what}, relu ${relu}`, (n) => {
-        const { mean, variance } = row(n);
-        return {
-          arrays: { ...gradients(n), mean, variance, partial: unwritten(2 * shares * channels) },
-          params: { rows, channels, shares, relu, epsilon },
-        };
-      });
+      for (
+        const program of [batchNormBackwardSumsKernel, ...batchNormBackwardSumsKernel.variants!.map(folded)]
+      ) {
+        yield kernelCase(batchNormBackwardSumsKernel, `${what}, relu ${relu}`, (n) => {
+          const { mean, variance } = row(n);
+          return {
+            arrays: { ...gradients(n), mean, variance, partial: unwritten(2 * shares * channels) },
+            params: { rows, channels, shares, relu, epsilon },
+          };
+        }, { program });
+      }
       for (const training of [0, 1]) {
         yield kernelCase(batchNormBackwardKernel, `${what}, relu ${relu}, training ${training}`, (n) => ({
           arrays: { ...gradients(n), ...row(n), sums: n.uniform(2 * channels, -9, 9), d_x: unwritten(size) },

@@ -4,7 +4,7 @@
 import { beamCandidatesKernel, beamSelectKernel, LOWEST_SCORE } from "../../kernels/beam.ts";
 import { sampleKernel } from "../../kernels/sample.ts";
 import { sampledInputsKernel } from "../../kernels/sampled_inputs.ts";
-import { type KernelCase, kernelCase, type Numbers, unwritten } from "./case.ts";
+import { folded, type KernelCase, kernelCase, type Numbers, unwritten } from "./case.ts";
 
 /** Different multiples of 1/64, in random order. */
 function distinct(n: Numbers, length: number): Float64Array {
@@ -45,22 +45,24 @@ function* sampledInputs(): Generator<KernelCase> {
 }
 
 function* beams(): Generator<KernelCase> {
-  for (const [N, V, k] of [[1, 1, 1], [6, 67, 3], [5, 7, 5], [4, 301, 1]]) {
-    yield kernelCase(beamCandidatesKernel, `${N} beams of ${k}, ${V} words`, (n) => {
-      const scores = n.uniform(N, -9, 0);
-      if (N > 3) scores[2] = LOWEST_SCORE; // a beam that is not there
-      const banned = Uint32Array.from({ length: V }, (_, v) => Number(V > 1 && v % 3 === 1));
-      return {
-        arrays: {
-          logits: distinctRows(n, N, V),
-          scores,
-          banned,
-          candidate_scores: unwritten(N * k),
-          candidate_words: new Uint32Array(N * k).fill(99),
-        },
-        params: { N, V, k },
-      };
-    });
+  for (const [N, V, k] of [[1, 1, 1], [6, 67, 3], [5, 7, 5], [4, 301, 1], [2, 601, 9]]) {
+    for (const program of [beamCandidatesKernel, ...beamCandidatesKernel.variants!.map(folded)]) {
+      yield kernelCase(beamCandidatesKernel, `${N} beams of ${k}, ${V} words`, (n) => {
+        const scores = n.uniform(N, -9, 0);
+        if (N > 3) scores[2] = LOWEST_SCORE; // a beam that is not there
+        const banned = Uint32Array.from({ length: V }, (_, v) => Number(V > 1 && v % 3 === 1));
+        return {
+          arrays: {
+            logits: distinctRows(n, N, V),
+            scores,
+            banned,
+            candidate_scores: unwritten(N * k),
+            candidate_words: new Uint32Array(N * k).fill(99),
+          },
+          params: { N, V, k },
+        };
+      }, { program });
+    }
   }
   for (const [B, k, t] of [[1, 1, 0], [3, 3, 2], [2, 5, 1], [2, 9, 0]]) {
     yield kernelCase(beamSelectKernel, `${B} pictures, ${k} beams, step ${t}`, (n) => {

@@ -74,6 +74,11 @@ export const WGSL_CHANGES: Changes = {
     ["index", "y[at] <= 0.0", "y[i] <= 0.0"],
     ["term", "products / sqrt(variance[c] + params.epsilon)", "products"],
   ],
+  batch_norm_backward_sums_workgroup: [
+    ["sign", "(x[at] - centre)", "(x[at] + centre)"],
+    ["index", "y[at] <= 0.0", "y[i] <= 0.0"],
+    ["term", "lane < LANES; lane++", "lane + 1u < LANES; lane++"],
+  ],
   conv2d_backward_input: [
     ["sign", "iy + params.padding - ky", "iy + ky - params.padding"],
     ["index", "(ky * params.kernel_width + kx) * inputs", "(kx * params.kernel_width + ky) * inputs"],
@@ -168,6 +173,11 @@ export const WGSL_CHANGES: Changes = {
     ["sign", "sum *= params.scale", "sum *= -params.scale"],
     ["index", "(i / params.N) % params.shares", "i % params.shares"],
     ["term", "start < params.M", "start < min(params.M, BLOCK)"],
+  ],
+  column_sum_workgroup: [
+    ["sign", "sum *= params.scale", "sum *= -params.scale"],
+    ["index", "share % params.shares + i", "share / params.shares + i"],
+    ["term", "lane < LANES; lane++", "lane + 1u < LANES; lane++"],
   ],
   conv2d_sum_partials: [
     ["sign", "sum += partial", "sum -= partial"],
