@@ -40,18 +40,16 @@ export function scope<T>(fn: () => Synchronous<T>): T {
 }
 
 /**
- * Runs `fn` and collects the tensors that it makes, without freeing any. Scopes inside are switched off.
+ * Runs `fn` and collects the tensors that it makes in `made`, without freeing any. Scopes inside are switched off.
  *
  * For autograd, which decides itself when each dies.
- *
- * @param made Where they are collected. Default: a new set.
  */
-export function collect<T>(fn: (made: Set<Tensor>) => T, made: Set<Tensor> = new Set<Tensor>()): T {
+export function collect<T>(fn: () => T, made: Set<Tensor>): T {
   const outer = current;
   current = made;
   suspended++;
   try {
-    return fn(made);
+    return fn();
   } finally {
     suspended--;
     current = outer;

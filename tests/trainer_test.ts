@@ -6,6 +6,7 @@ import { CpuBackend } from "../lib/backend/cpu.ts";
 import { changePicture, resized } from "../lib/data/augmented.ts";
 import { BatchLoader } from "../lib/data/batches.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
+import type { Decoder } from "../lib/models/decoder.ts";
 import { sampledInputs } from "../lib/models/sampled_inputs.ts";
 import { LossScale } from "../lib/optim/loss_scale.ts";
 import { MovingAverage } from "../lib/optim/moving_average.ts";
@@ -92,6 +93,32 @@ describe("scheduled sampling", () => {
       model.dispose();
     });
   }
+
+  it("leaves nothing behind when the decoder fails on the way", () => {
+    const model = new CaptionModel(exact, CONFIG, { words: WORDS, seed: 7 });
+    const { decoder } = model;
+    let reads = 0;
+    const failing: Decoder = {
+      ...decoder,
+      read(...args) {
+        if (++reads === 3) throw new RangeError("no memory");
+        return decoder.read(...args);
+      },
+    };
+    const live = Tensor.live;
+    for (const tape of [false, true]) {
+      reads = 0;
+      const run = () => {
+        const features = tensor(exact, new Float32Array(2 * 4 * 10), { shape: [2, 4, 10] });
+        const inputs = tensor(exact, new Uint32Array(12).fill(1), { shape: [6, 2], type: "u32" });
+        return sampledInputs(failing, decoder.begin(features), inputs, { probability: 1, seed: 1 });
+      };
+      const parameters = model.parameters.trained.map(({ tensor }) => tensor);
+      assert.throws(() => tape ? valueAndGrad(parameters, run) : scope(run), { message: "no memory" });
+      assert.equal(Tensor.live, live);
+    }
+    model.dispose();
+  });
 
   it("has the loss and gradients of reading the drawn words as if they were true", async () => {
     const model = new CaptionModel(exact, CONFIG, { words: WORDS, seed: 7 });

@@ -1,8 +1,8 @@
 // This module is browser compatible.
 import { sampledInputsKernel } from "../../kernels/sampled_inputs.ts";
 import { sampleKernel } from "../../kernels/sample.ts";
-import { withTape } from "../record.ts";
-import { collect, release } from "../scope.ts";
+import { withoutTape } from "../record.ts";
+import { scope } from "../scope.ts";
 import { Tensor, tensor } from "../tensor.ts";
 import { END, PAD } from "../text/vocabulary.ts";
 import { type Decoder, type DecoderStart, outputOf } from "./decoder.ts";
@@ -35,57 +35,50 @@ export function sampledInputs(
 ): Tensor {
   const { backend } = inputs;
   const [T, N] = inputs.shape;
-  const result = withTape(undefined, () =>
-    collect((made) => {
-      const ids = (shape: readonly number[], label: string) =>
-        new Tensor(backend, shape, { type: "u32", label });
-      const mixed = ids([T, N], "sampled inputs");
-      const [words, drawn, history] = [ids([1, N], "words"), ids([N], "drawn"), ids([N], "drawn words")];
-      const scores = new Tensor(backend, [N], { label: "drawn scores" });
-      const ended = tensor(backend, new Uint32Array(N), { type: "u32", label: "ended" });
-      const banned = tensor(backend, new Uint32Array(decoder.words), { type: "u32", label: "banned" });
-      const kept = new Set([mixed, words, drawn, history, scores, ended, banned]);
-      const mix = (t: number) => {
-        const chance = Math.round((t === 0 ? 0 : probability) * 2 ** 24);
-        backend.run(sampledInputsKernel, {
-          truth: inputs.storage,
-          drawn: drawn.storage,
-          mixed: mixed.storage,
-          words: words.storage,
-          ended: ended.storage,
-        }, { N, t, seed: seed >>> 0, chance, first_row: firstRow, pad: PAD });
-      };
-      mix(0);
-      let { state } = start;
-      for (let t = 1; t < T; t++) {
-        const decoded = decoder.read(words, { memory: start.memory, state });
+  return withoutTape(() => {
+    const ids = (shape: readonly number[], label: string) =>
+      new Tensor(backend, shape, { type: "u32", label });
+    const mixed = ids([T, N], "sampled inputs");
+    const [words, drawn, history] = [ids([1, N], "words"), ids([N], "drawn"), ids([N], "drawn words")];
+    const scores = new Tensor(backend, [N], { label: "drawn scores" });
+    const ended = tensor(backend, new Uint32Array(N), { type: "u32", label: "ended" });
+    const banned = tensor(backend, new Uint32Array(decoder.words), { type: "u32", label: "banned" });
+    const mix = (t: number) => {
+      const chance = Math.round((t === 0 ? 0 : probability) * 2 ** 24);
+      backend.run(sampledInputsKernel, {
+        truth: inputs.storage,
+        drawn: drawn.storage,
+        mixed: mixed.storage,
+        words: words.storage,
+        ended: ended.storage,
+      }, { N, t, seed: seed >>> 0, chance, first_row: firstRow, pad: PAD });
+    };
+    const draw = (logits: Tensor, t: number) =>
+      backend.run(sampleKernel, {
+        logits: logits.storage,
+        banned: banned.storage,
+        tokens: drawn.storage,
+        ended: ended.storage,
+        history_words: history.storage,
+        history_scores: scores.storage,
+      }, {
+        ...{ N, V: decoder.words, t: 0, samples: 1, first_image: firstRow, seed: (seed + t) >>> 0 },
+        ...{ top_k: 0, top_p: 1, end: END },
+      });
+    mix(0);
+    let { state } = start;
+    for (let t = 1; t < T; t++) {
+      const before = state;
+      state = scope(() => {
+        const decoded = decoder.read(words, { memory: start.memory, state: before });
+        const { hidden, cell } = decoded;
         const output = outputOf(decoded);
-        const logits = decoder.predict(output.view([N, output.shape[2]]));
-        state = { h: decoded.hidden.view([N, decoded.hidden.shape[2]]), c: decoded.cell };
-        backend.run(sampleKernel, {
-          logits: logits.storage,
-          banned: banned.storage,
-          tokens: drawn.storage,
-          ended: ended.storage,
-          history_words: history.storage,
-          history_scores: scores.storage,
-        }, {
-          N,
-          V: decoder.words,
-          t: 0,
-          samples: 1,
-          first_image: firstRow,
-          seed: (seed + t) >>> 0,
-          top_k: 0,
-          top_p: 1,
-          end: END,
-        });
-        mix(t);
-        for (const x of made) if (!kept.has(x) && x !== state.h && x !== state.c) x.dispose();
-      }
-      for (const x of made) if (x !== mixed) x.dispose();
-      return mixed;
-    }));
-  release([result]);
-  return result;
+        draw(decoder.predict(output.view([N, output.shape[2]])), t);
+        return { h: hidden.view([N, hidden.shape[2]]), c: cell };
+      });
+      if (before !== start.state) { for (const x of [before.h, before.c]) x.dispose(); }
+      mix(t);
+    }
+    return mixed;
+  });
 }
