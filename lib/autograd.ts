@@ -1,5 +1,8 @@
 // This module is browser compatible.
-import { addInPlaceKernel, copyKernel, fillKernel } from "../kernels/elementwise.ts";
+import { addInPlaceKernel } from "../kernels/elementwise.ts";
+import { sameShape } from "./ops/broadcast.ts";
+import { copied } from "./ops/copy.ts";
+import { filled } from "./ops/filled.ts";
 import { type Recording, type TapeEntry, withTape } from "./record.ts";
 import { collect, release, tensorsIn } from "./scope.ts";
 import { Tensor } from "./tensor.ts";
@@ -129,7 +132,7 @@ function walkEntries(
   grads: Gradients,
   { loss, parameters, tracked, kept }: Walk,
 ): Tensor[] {
-  grads.add(loss, filled(loss, 1));
+  grads.add(loss, filledLike(loss, 1));
   for (let entry = tape.at(-1); entry; entry = tape.at(-1)) {
     const { outputs, inputs, backward } = entry;
     const dOutputs = outputs.map((output) => grads.get(output));
@@ -144,7 +147,7 @@ function walkEntries(
     for (const tensor of entry.made) if (!kept.has(tensor)) tensor.dispose();
     tape.pop(); // lets the closure go, and what it saved
   }
-  const result = parameters.map((parameter) => grads.takeOwn(parameter) ?? filled(parameter, 0));
+  const result = parameters.map((parameter) => grads.takeOwn(parameter) ?? filledLike(parameter, 0));
   grads.remove(loss); // still there if no op led to the loss
   grads.sweep(result);
   return result;
@@ -172,7 +175,7 @@ class Gradients {
     }
     if (!this.#byTensor.has(tensor)) {
       // An op may have read the tensor under another shape.
-      const shaped = sameShape(gradient, tensor) ? gradient : gradient.view(tensor.shape);
+      const shaped = sameShape(gradient.shape, tensor.shape) ? gradient : gradient.view(tensor.shape);
       this.#byTensor.set(tensor, shaped);
       this.#users.set(shaped, (this.#users.get(shaped) ?? 0) + 1);
       return;
@@ -217,9 +220,7 @@ class Gradients {
   #own(tensor: Tensor): Tensor | undefined {
     const gradient = this.#byTensor.get(tensor);
     if (!gradient || (this.#users.get(gradient) === 1 && !gradient.shared)) return gradient;
-    const own = new Tensor(gradient.backend, tensor.shape, { label: `gradient of ${tensor.label}` });
-    const buffers = { x: gradient.storage, y: own.storage };
-    own.backend.run(copyKernel, buffers, { count: own.length, x_offset: 0, y_offset: 0 });
+    const own = copied(gradient, tensor.shape, { label: `gradient of ${tensor.label}` });
     this.remove(tensor);
     this.#byTensor.set(tensor, own);
     this.#users.set(own, 1);
@@ -227,13 +228,6 @@ class Gradients {
   }
 }
 
-function sameShape({ shape: a }: Tensor, { shape: b }: Tensor): boolean {
-  return a.length === b.length && a.every((size, axis) => size === b[axis]);
-}
-
-/** A tensor like `like` filled with one value. */
-function filled(like: Tensor, value: number): Tensor {
-  const result = new Tensor(like.backend, like.shape, { label: `gradient of ${like.label}` });
-  result.backend.run(fillKernel, { y: result.storage }, { count: result.length, value });
-  return result;
+function filledLike(tensor: Tensor, value: number): Tensor {
+  return filled(tensor.backend, tensor.shape, value, { label: `gradient of ${tensor.label}` });
 }

@@ -1,12 +1,12 @@
 // This module is browser compatible.
 /** This project's ops as a contestant. */
 
-import { copyKernel, fillKernel } from "../../kernels/elementwise.ts";
 import type { Backend, StorageType } from "../backend/backend.ts";
-import { add, conv2d, matmul, sigmoid, transpose } from "../ops/mod.ts";
+import { copied } from "../ops/copy.ts";
+import { add, conv2d, filled, matmul, sigmoid, transpose, zeros } from "../ops/mod.ts";
 import { type Recording, withTape } from "../record.ts";
 import { scope } from "../scope.ts";
-import { type Shape, Tensor, tensor } from "../tensor.ts";
+import { type Tensor, tensor } from "../tensor.ts";
 import { prepareCaption } from "./caption.ts";
 import type { Contestant, Runner, Work } from "./contestant.ts";
 import { prepareDecoderStep } from "./decoder_step.ts";
@@ -51,7 +51,7 @@ function prepareKernel(backend: Backend, work: KernelWork, seed: number): Runner
   // Memory is reused: a kernel that does nothing must not find a right result there.
   scope(() => {
     for (const each of new Set<StorageType>([type, "f32"])) {
-      constant(backend, output, { value: NaN, type: each });
+      filled(backend, output, NaN, { type: each });
     }
   });
   let result: Tensor | undefined;
@@ -87,11 +87,7 @@ function kernelOnce(work: KernelWork, [a, b]: readonly Tensor[]): Once {
   if (work.op === "add") return simple(() => add(a, b));
   if (work.op === "sigmoid") return simple(() => sigmoid(a));
   if (work.op === "transpose") return simple(() => transpose(a, [1, 0]));
-  return simple(() => {
-    const y = new Tensor(a.backend, a.shape, { label: "copy" });
-    a.backend.run(copyKernel, { x: a.storage, y: y.storage }, { count: a.length, x_offset: 0, y_offset: 0 });
-    return y;
-  });
+  return simple(() => copied(a, a.shape, { label: "copy" }));
 }
 
 /** The gradient alone: the forward runs once, and its entry on the tape is asked again and again. */
@@ -99,21 +95,11 @@ function convGradient(work: ConvWork, [first, second]: readonly Tensor[]): Once 
   const { x: xShape, weight: weightShape } = convShapes(work);
   const toInput = work.pass === "input gradient";
   const { backend, type } = first;
-  const zeros = (shape: Shape) => constant(backend, shape, { value: 0, type });
-  const [dY, x, weight] = toInput ? [first, zeros(xShape), second] : [second, first, zeros(weightShape)];
+  const constant = zeros(backend, toInput ? xShape : weightShape, { type });
+  const [dY, x, weight] = toInput ? [first, constant, second] : [second, first, constant];
   const recording: Recording = { tape: [], tracked: new Set([x, weight]), made: new Set() };
   const y = withTape(recording, () => conv2d(x, weight, work));
   const [{ backward }] = recording.tape;
   const once = () => backward([dY], [toInput, !toInput])[toInput ? 0 : 1]!;
-  return { once, own: [y, toInput ? x : weight] };
-}
-
-function constant(
-  backend: Backend,
-  shape: Shape,
-  { value, type }: { readonly value: number; readonly type: StorageType },
-): Tensor {
-  const y = new Tensor(backend, shape, { type, label: "constant" });
-  backend.run(fillKernel, { y: y.storage }, { count: y.length, value });
-  return y;
+  return { once, own: [y, constant] };
 }

@@ -1,10 +1,10 @@
 // This module is browser compatible.
-import { copyKernel, fillKernel } from "../../kernels/elementwise.ts";
 import { sigmoidGateBackwardKernel } from "../../kernels/sigmoid_gate.ts";
 import { Tensor } from "../tensor.ts";
 import type { AttendRun } from "./attend_sequence.ts";
 import { attendBackwardAt, attendBackwardSums, type AttentionGradients } from "./attention_steps.ts";
 import { columnSum } from "./column_sum.ts";
+import { copyInto, ownGradient } from "./copy.ts";
 import { type LstmGradients, stepsBeforeProduct } from "./lstm_steps.ts";
 import { product } from "./product.ts";
 
@@ -27,21 +27,14 @@ export function attendBackward(
   const walk: Walk = {
     lstm: steps.startBackward(dHidden, dLastCell),
     attention: {
-      dAlphas: make(alphas.shape, "d_alphas"),
+      dAlphas: ownGradient(dAlphas, alphas),
       dContext: make(context.shape, "d_context"),
       dAtt2: make(att2.shape, "d_att2"),
     },
     dGateLogits: make(context.shape, "d_gate_logits"),
     beta: dGated ? 1 : 0,
   };
-  const copy = (from: Tensor, to: Tensor) => {
-    const all = { count: to.length, x_offset: 0, y_offset: 0 };
-    backend.run(copyKernel, { x: from.storage, y: to.storage }, all);
-  };
-  const started = walk.attention.dAlphas;
-  if (dAlphas) copy(dAlphas, started);
-  else backend.run(fillKernel, { y: started.storage }, { count: started.length, value: 0 });
-  if (dGated) copy(dGated, walk.attention.dContext);
+  if (dGated) copyInto(walk.attention.dContext, dGated);
   for (let t = T - 1; t >= 0; t--) stepBackward(run, walk, t);
 
   // The LSTM's weights. Its inputs were [embedded, gated].

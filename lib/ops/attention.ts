@@ -1,9 +1,9 @@
 // This module is browser compatible.
-import { copyKernel } from "../../kernels/elementwise.ts";
 import { record } from "../record.ts";
 import { Tensor } from "../tensor.ts";
 import { attendAt, attendBackwardAt, attendBackwardSums, type AttentionSteps } from "./attention_steps.ts";
-import { filled } from "./filled.ts";
+import { ownGradient } from "./copy.ts";
+import { zeros } from "./filled.ts";
 import type { LinearLayer } from "./linear.ts";
 import { reshape } from "./reshape.ts";
 
@@ -58,14 +58,10 @@ export function attention(
   record([steps.context, steps.alphas], inputs, ([dContext, dAlpha], needed) => {
     if (beams !== 1) throw new RangeError(`Cannot differentiate attention with ${beams} beams per image`);
     const gradients = {
-      dContext: dContext ?? filled(backend, steps.context.shape, 0),
-      dAlphas: filled(backend, steps.alphas.shape, 0), // a copy: the context's share is added
+      dContext: dContext ?? zeros(backend, steps.context.shape),
+      dAlphas: ownGradient(dAlpha, steps.alphas), // the context's share is added
       dAtt2: new Tensor(backend, steps.att2.shape, { label: "d_att2" }),
     };
-    if (dAlpha) {
-      const buffers = { x: dAlpha.storage, y: gradients.dAlphas.storage };
-      backend.run(copyKernel, buffers, { count: dAlpha.length, x_offset: 0, y_offset: 0 });
-    }
     attendBackwardAt(steps, gradients, 0);
     const sums = attendBackwardSums(steps, gradients, { features: needed[0] });
     return [sums.dFeatures, sums.dAtt1, gradients.dAtt2, sums.dFullWeight, sums.dFullBias];

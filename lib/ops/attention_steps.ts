@@ -14,7 +14,7 @@ import { sigmoidGateKernel } from "../../kernels/sigmoid_gate.ts";
 import { softmaxBackwardKernel, softmaxKernel } from "../../kernels/softmax.ts";
 import { Tensor } from "../tensor.ts";
 import { columnSum } from "./column_sum.ts";
-import { filled } from "./filled.ts";
+import { zeros } from "./filled.ts";
 import type { LinearLayer } from "./linear.ts";
 import { product } from "./product.ts";
 
@@ -186,6 +186,6 @@ export function attendBackwardSums(
     });
   }
   // A number added to all scores changes no softmax: its gradient is 0, and the sum of d_score nothing but rounding.
-  const dFullBias = filled(backend, [1], 0);
+  const dFullBias = zeros(backend, [1]);
   return { dFeatures, dAtt1, dFullWeight: columnSum(fullPart, A), dFullBias };
 }

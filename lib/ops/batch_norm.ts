@@ -6,11 +6,11 @@ import {
   batchNormStatisticsKernel,
 } from "../../kernels/batch_norm.ts";
 import { batchNormBackwardKernel, batchNormBackwardSumsKernel } from "../../kernels/batch_norm_backward.ts";
-import { copyKernel } from "../../kernels/elementwise.ts";
 import type { Backend, Storage } from "../backend/backend.ts";
 import { record } from "../record.ts";
 import { Tensor } from "../tensor.ts";
 import { runColumnSum } from "./column_sum.ts";
+import { copied } from "./copy.ts";
 import { joinMoments, joinSums, type JointStatistics, jointStatistics } from "./joint_statistics.ts";
 
 /** Parameters and running statistics of a batch norm, [C] each. */
@@ -83,8 +83,8 @@ export function batchNorm(x: Tensor, norm: BatchNorm, options: BatchNormOptions)
     }
     return [
       dX,
-      needed[1] ? part(sums!, channels, "d_weight") : undefined,
-      needed[2] ? part(sums!, 0, "d_bias") : undefined,
+      needed[1] ? copied(sums!, [channels], { label: "d_weight", offset: channels }) : undefined,
+      needed[2] ? copied(sums!, [channels], { label: "d_bias" }) : undefined,
     ];
   });
 }
@@ -147,18 +147,7 @@ function backwardSums(
 
 /** The sums over all processes, times `factor`, beside this one's own. */
 function jointSums(joint: JointStatistics, sums: Tensor, factor: number): Tensor {
-  const all = new Tensor(sums.backend, sums.shape, { label: "joint sums" });
-  const buffers = { x: sums.storage, y: all.storage };
-  sums.backend.run(copyKernel, buffers, { count: sums.length, x_offset: 0, y_offset: 0 });
+  const all = copied(sums, sums.shape, { label: "joint sums" });
   joinSums(joint, all.storage, factor);
   return all;
-}
-
-/** Half of the sums as a tensor of its own. */
-function part(sums: Tensor, offset: number, label: string): Tensor {
-  const count = sums.length / 2;
-  const result = new Tensor(sums.backend, [count], { label });
-  const buffers = { x: sums.storage, y: result.storage };
-  sums.backend.run(copyKernel, buffers, { count, x_offset: offset, y_offset: 0 });
-  return result;
 }

@@ -1,8 +1,8 @@
 // This module is browser compatible.
-import { fillKernel } from "../../kernels/elementwise.ts";
 import { embeddingBackwardKernel, embeddingKernel } from "../../kernels/embedding.ts";
 import { record } from "../record.ts";
 import { Tensor } from "../tensor.ts";
+import { zeros } from "./filled.ts";
 
 /**
  * Rows of a matrix by id.
@@ -22,8 +22,7 @@ export function embedding(weight: Tensor, ids: Tensor): Tensor {
   const y = new Tensor(backend, [...ids.shape, E], { label: "embedding" });
   backend.run(embeddingKernel, { weight: weight.storage, ids: ids.storage, y: y.storage }, { N, E });
   return record(y, [weight], ([dY]) => {
-    const dWeight = new Tensor(backend, weight.shape, { label: "d_weight" });
-    backend.run(fillKernel, { y: dWeight.storage }, { count: dWeight.length, value: 0 });
+    const dWeight = zeros(backend, weight.shape, { label: "d_weight" });
     const buffers = { ids: ids.storage, d_y: dY!.storage, d_weight: dWeight.storage };
     backend.run(embeddingBackwardKernel, buffers, { N, E });
     return [dWeight];

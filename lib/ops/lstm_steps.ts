@@ -4,10 +4,11 @@
  * their gradients. Time is the slowest axis, so that a step is one slice and all steps are one matrix.
  */
 
-import { copyKernel, fillKernel } from "../../kernels/elementwise.ts";
+import { copyKernel } from "../../kernels/elementwise.ts";
 import { lstmCellBackwardKernel, lstmCellKernel } from "../../kernels/lstm_cell.ts";
 import { Tensor } from "../tensor.ts";
 import { columnSum } from "./column_sum.ts";
+import { copied, ownGradient } from "./copy.ts";
 import { product } from "./product.ts";
 
 /** Weights of an LSTM as PyTorch's LSTMCell has them: rows of the gates i, f, g, o. */
@@ -102,17 +103,14 @@ export class LstmSteps {
   /** The cell after the last step, [B, H]. */
   lastCell(): Tensor {
     const [T, B, H] = [this.#T, this.#B, this.#H];
-    const last = new Tensor(this.cell.backend, [B, H], { label: "cell" });
-    const buffers = { x: this.cell.storage, y: last.storage };
-    last.backend.run(copyKernel, buffers, { count: B * H, x_offset: T * B * H, y_offset: 0 });
-    return last;
+    return copied(this.cell, [B, H], { label: "cell", offset: T * B * H });
   }
 
   /** Gradients to walk back with: copies, since a step adds to the one before. */
   startBackward(dHidden: Tensor | undefined, dLastCell: Tensor | undefined): LstmGradients {
     return {
-      dHidden: copyOrZeros(dHidden, this.hidden),
-      dCell: copyOrZeros(dLastCell, this.#state.c),
+      dHidden: ownGradient(dHidden, this.hidden),
+      dCell: ownGradient(dLastCell, this.#state.c),
       dH0: new Tensor(this.hidden.backend, this.#state.h.shape, { label: "d_h0" }),
     };
   }
@@ -219,14 +217,4 @@ export function stepsBeforeProduct(steps: LstmSteps, layer: {
   if (T > 1) {
     product({ ...shared, b: steps.hidden, K: (T - 1) * B, offsetA: B * outputs, beta: 1 });
   }
-}
-
-function copyOrZeros(source: Tensor | undefined, like: Tensor): Tensor {
-  const result = new Tensor(like.backend, like.shape, { label: `d_${like.label}` });
-  const count = like.length;
-  if (source) {
-    const buffers = { x: source.storage, y: result.storage };
-    like.backend.run(copyKernel, buffers, { count, x_offset: 0, y_offset: 0 });
-  } else like.backend.run(fillKernel, { y: result.storage }, { count, value: 0 });
-  return result;
 }

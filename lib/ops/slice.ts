@@ -1,8 +1,8 @@
 // This module is browser compatible.
-import { fillKernel } from "../../kernels/elementwise.ts";
 import { record } from "../record.ts";
 import { Tensor } from "../tensor.ts";
 import { resolveAxis, rowMajorStrides } from "./axes.ts";
+import { zeros } from "./filled.ts";
 import { copyStrided } from "./strided.ts";
 
 /** Options of {@linkcode slice}. */
@@ -33,8 +33,7 @@ export function slice(x: Tensor, { axis, start, length }: SliceOptions): Tensor 
   const offset = start * strides[at];
   copyStrided(x, y, { sizes: y.shape, xStrides: strides, xOffset: offset, yStrides });
   return record(y, [x], ([dY]) => {
-    const dX = new Tensor(x.backend, x.shape, { type: x.type, label: "d_x" });
-    x.backend.run(fillKernel, { y: dX.storage }, { count: dX.length, value: 0 });
+    const dX = zeros(x.backend, x.shape, { type: x.type, label: "d_x" });
     copyStrided(dY!, dX, { sizes: y.shape, xStrides: yStrides, yStrides: strides, yOffset: offset });
     return [dX];
   });

@@ -1,7 +1,7 @@
 // This module is browser compatible.
-import { copyKernel } from "../../kernels/elementwise.ts";
 import { movingAverageKernel } from "../../kernels/moving_average.ts";
-import { Tensor } from "../tensor.ts";
+import { copied, copyInto } from "../ops/copy.ts";
+import type { Tensor } from "../tensor.ts";
 
 /**
  * Exponential moving averages of tensors: often a better model than the last step's.
@@ -22,11 +22,7 @@ export class MovingAverage {
     }
     this.#tensors = tensors;
     this.#decay = decay;
-    this.averages = tensors.map((x) => {
-      const average = new Tensor(x.backend, x.shape, { label: `average of ${x.label}` });
-      copy(x, average);
-      return average;
-    });
+    this.averages = tensors.map((x) => copied(x, x.shape, { label: `average of ${x.label}` }));
   }
 
   /** @param step Steps taken so far, this one included. */
@@ -41,10 +37,9 @@ export class MovingAverage {
   /** Exchanges tensors and averages; a second time undoes it. */
   swap(): void {
     this.#tensors.forEach((x, i) => {
-      const kept = new Tensor(x.backend, x.shape, { label: `kept ${x.label}` });
-      copy(x, kept);
-      copy(this.averages[i], x);
-      copy(kept, this.averages[i]);
+      const kept = copied(x, x.shape, { label: `kept ${x.label}` });
+      copyInto(x, this.averages[i]);
+      copyInto(this.averages[i], kept);
       kept.dispose();
     });
   }
@@ -52,9 +47,4 @@ export class MovingAverage {
   dispose(): void {
     for (const average of this.averages) average.dispose();
   }
-}
-
-function copy(from: Tensor, to: Tensor): void {
-  const all = { count: from.length, x_offset: 0, y_offset: 0 };
-  from.backend.run(copyKernel, { x: from.storage, y: to.storage }, all);
 }

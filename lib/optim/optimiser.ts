@@ -2,8 +2,8 @@
 /** What moves parameters against their gradients, and the norm that decides how far. */
 
 import { globalNormKernel, SUM_SQUARES_CHUNKS, sumSquaresKernel } from "../../kernels/adam.ts";
-import { fillKernel } from "../../kernels/elementwise.ts";
 import type { Backend } from "../backend/backend.ts";
+import { filled, zeros } from "../ops/filled.ts";
 import { Tensor } from "../tensor.ts";
 
 /** The largest f32: clipping to it changes nothing. */
@@ -53,8 +53,7 @@ export class GradientNorm {
   constructor(backend: Backend, most: number, lossScale?: Tensor) {
     this.#partials = new Tensor(backend, [most * SUM_SQUARES_CHUNKS], { label: "squares" });
     this.#ownsScale = lossScale === undefined;
-    this.#lossScale = lossScale ?? new Tensor(backend, [1], { label: "loss scale" });
-    if (!lossScale) backend.run(fillKernel, { y: this.#lossScale.storage }, { count: 1, value: 1 });
+    this.#lossScale = lossScale ?? filled(backend, [1], 1, { label: "loss scale" });
   }
 
   /**
@@ -97,7 +96,5 @@ export function checkGradients(parameters: readonly Tensor[], grads: readonly Te
 
 /** A tensor like a parameter, zero. */
 export function zerosLike(parameter: Tensor, label: string): Tensor {
-  const zeros = new Tensor(parameter.backend, parameter.shape, { label: `${label} of ${parameter.label}` });
-  parameter.backend.run(fillKernel, { y: zeros.storage }, { count: zeros.length, value: 0 });
-  return zeros;
+  return zeros(parameter.backend, parameter.shape, { label: `${label} of ${parameter.label}` });
 }
