@@ -7,6 +7,7 @@ import { tokenizer, type TokenizerName } from "../text/tokenize.ts";
 import type { Vocabulary } from "../text/vocabulary.ts";
 import type { BatchSource } from "./batches.ts";
 import type { CaptionImage, CaptionSet, SplitName } from "./captions.ts";
+import { sha256 } from "./sha256.ts";
 import { assignSplits } from "./splits.ts";
 import { encodeCaptions, type TokenTable } from "./token_table.ts";
 
@@ -172,7 +173,5 @@ async function hashOf(
   for (const [name, images] of Object.entries(splits)) {
     for (const image of images) content.push(name, image.fileName, set.captions.get(image.id));
   }
-  const bytes = new TextEncoder().encode(JSON.stringify(content));
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return await sha256(JSON.stringify(content));
 }

@@ -11,6 +11,7 @@ import {
 } from "../data/captions.ts";
 import { buildDataset, type Dataset, type DatasetOptions } from "../data/dataset.ts";
 import type { FeatureOrigin } from "../data/feature_origin.ts";
+import { sha256 } from "../data/sha256.ts";
 import type { Preprocessing } from "../image/preprocess.ts";
 import { type FoundCaptions, readCaptions } from "./caption_reader.ts";
 import { findPictures, type FoundPictures } from "./picture_finder.ts";
@@ -183,8 +184,7 @@ function folderName(path: string): string {
 
 /** Eight hexadecimal digits. */
 async function shortHash(text: string): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  return Array.from(digest.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return (await sha256(text)).slice(0, 8);
 }
 
 /** Pictures of one's own: in a folder `images`, `img` or `photos` beside the captions, else in the same folder. */

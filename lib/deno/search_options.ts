@@ -6,6 +6,7 @@ import type { CaptionOptions } from "../models/captioner.ts";
 import { wordRules } from "../models/word_rules.ts";
 import type { Vocabulary } from "../text/vocabulary.ts";
 import { type OptionDefinitions, type Options, UsageError } from "./cli.ts";
+import { flagName } from "./cli_options.ts";
 
 /** Flags of a beam search's rules. */
 export const SEARCH_OPTIONS = {
@@ -100,8 +101,7 @@ export function captionPlan(
       return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
     });
     if (given === undefined) return;
-    const flag = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    throw new UsageError(`Cannot search with --${flag}: ${why}`);
+    throw new UsageError(`Cannot search with --${flagName(given)}: ${why}`);
   };
   if (samples === undefined) {
     refuse(["topK", "topP", "seed"], "it belongs to --sample, give that too");

@@ -20,7 +20,7 @@ import { attendDecoder } from "./attend.ts";
 import type { ModelConfig } from "./config.ts";
 import { type Decoder, dropNothing, type DropPlace, outputOf } from "./decoder.ts";
 import type { DeviceBatch } from "./device_batch.ts";
-import type { Encoder } from "./encoder.ts";
+import { type Encoder, isInBlock } from "./encoder.ts";
 import { makeEncoder } from "./encoders.ts";
 import { sampledInputs, type WordSampling } from "./sampled_inputs.ts";
 import { showTellDecoder } from "./show_tell.ts";
@@ -121,10 +121,8 @@ export class CaptionModel {
 
   /** Parameters that are trained: all but running statistics and those of frozen blocks. */
   get trained(): Parameter[] {
-    const frozen = this.encoder.blocks.slice(0, this.frozen).flatMap(({ prefixes }) => prefixes);
-    return this.parameters.trained.filter(({ name }) =>
-      !frozen.some((prefix) => name.startsWith(`${prefix}.`))
-    );
+    const frozen = this.encoder.blocks.slice(0, this.frozen);
+    return this.parameters.trained.filter(({ name }) => !frozen.some((block) => isInBlock(name, block)));
   }
 
   /**

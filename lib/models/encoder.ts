@@ -28,6 +28,11 @@ export interface EncoderBlock {
   readonly layers: readonly EncoderLayer[];
 }
 
+/** Whether a parameter is one of a block's, by its name. */
+export function isInBlock(name: string, { prefixes }: EncoderBlock): boolean {
+  return prefixes.some((prefix) => name.startsWith(`${prefix}.`));
+}
+
 /** A CNN that turns pictures into features for each position of a grid. */
 export interface Encoder {
   /** D, feature channels. */

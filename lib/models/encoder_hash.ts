@@ -1,4 +1,5 @@
 // This module is browser compatible.
+import { sha256 } from "../data/sha256.ts";
 import type { Parameters } from "../nn/parameters.ts";
 
 /**
@@ -11,12 +12,8 @@ export async function encoderHash(parameters: Parameters): Promise<string> {
   const parts = [];
   for (const { name, tensor } of parameters.all) {
     if (!name.startsWith("encoder.")) continue;
-    parts.push([name, tensor.shape, await sha256(Float32Array.from(await tensor.read()))]);
+    const numbers = Float32Array.from(await tensor.read());
+    parts.push([name, tensor.shape, await sha256(new Uint8Array(numbers.buffer))]);
   }
-  return await sha256(new TextEncoder().encode(JSON.stringify(parts)));
-}
-
-async function sha256(data: Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return await sha256(JSON.stringify(parts));
 }

@@ -6,6 +6,7 @@ import { CountingBackend } from "../bench/counting_backend.ts";
 import { stepBatch } from "../bench/step_work.ts";
 import { CaptionModel } from "../models/caption_model.ts";
 import type { ModelConfig } from "../models/config.ts";
+import { isInBlock } from "../models/encoder.ts";
 import type { Parameter } from "../nn/parameters.ts";
 import { trainingGroups } from "./groups.ts";
 import type { Recipe } from "./recipe.ts";
@@ -143,9 +144,9 @@ function partsOf(
   const from = (parameters: readonly Parameter[]) =>
     groups.find((group) => parameters.some((each) => group.parameters.some(({ name }) => name === each.name)))
       ?.from;
-  const blocks = model.encoder.blocks.map(({ name, prefixes }): ExplainedPart => {
-    const own = all.filter((each) => prefixes.some((prefix) => each.name.startsWith(`${prefix}.`)));
-    return { name: `encoder.${name}`, shapes: {}, parameters: sizeOf(own), trainedFrom: from(own) };
+  const blocks = model.encoder.blocks.map((block): ExplainedPart => {
+    const own = all.filter(({ name }) => isInBlock(name, block));
+    return { name: `encoder.${block.name}`, shapes: {}, parameters: sizeOf(own), trainedFrom: from(own) };
   });
   const layers = new Map<string, Parameter[]>();
   for (const parameter of all) {

@@ -2,7 +2,7 @@
 /** Which parameters are trained, from which step on, and how fast. */
 
 import type { CaptionModel } from "../models/caption_model.ts";
-import type { EncoderBlock } from "../models/encoder.ts";
+import { type EncoderBlock, isInBlock } from "../models/encoder.ts";
 import type { Parameter } from "../nn/parameters.ts";
 
 /** How an encoder is trained beside its decoder. */
@@ -50,11 +50,9 @@ export function trainingGroups(
 ): TrainingGroups {
   const { blocks } = model.encoder;
   const first = firstTrained(blocks, fineTune);
-  const inBlock = ({ name }: Parameter, { prefixes }: EncoderBlock) =>
-    prefixes.some((prefix) => name.startsWith(`${prefix}.`));
   const trained = model.parameters.trained;
-  const encoder = trained.filter((each) => blocks.slice(first).some((block) => inBlock(each, block)));
-  const decoder = trained.filter((each) => !blocks.some((block) => inBlock(each, block)));
+  const encoder = trained.filter(({ name }) => blocks.slice(first).some((block) => isInBlock(name, block)));
+  const decoder = trained.filter(({ name }) => !blocks.some((block) => isInBlock(name, block)));
   const groups: ParameterGroup[] = [{ parameters: decoder, from: 0, rate: 1 }];
   const rate = encoderLearningRate / learningRate;
   if (encoder.length > 0) groups.push({ parameters: encoder, from: fineTuneFrom, rate });
