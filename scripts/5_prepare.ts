@@ -1,11 +1,15 @@
 /**
  * Step 5: make the data ready for training.
  *
- * A network reads numbers. Captions are split into words, and each word of the vocabulary gets a number; words that
- * occur less often than --min-count cannot be learned and share one, "unknown". Photos are dealt into train (to learn
- * from), val (to see how it goes) and test (to judge at the end), and every one is decoded and resized once into packed
- * pixels, so that training never decodes. Training does the same by itself where it is missing; here one sees what
- * comes out. With --features a frozen encoder runs over the photos too, once.
+ * A network reads numbers. A caption is split into words, and each word of the vocabulary has a number, its id: a caption
+ * becomes a list of ids, between 1 for its start and 2 for its end. The start is what the decoder reads before the first
+ * word, the end is what it has to say behind the last. Words that occur less often than --min-count cannot be learned and
+ * share 3, "unknown"; 0 pads the shorter captions of a batch. A photo becomes --size × --size pixels of three bytes.
+ *
+ * Photos are dealt into train (to learn from), val (to see how it goes) and test (to judge at the end). Every one is decoded
+ * and resized once and packed into one file, so that training, which sees each photo dozens of times, never decodes.
+ * Training does all of this by itself where it is missing; here one sees what comes out. With --features an encoder that
+ * will not be trained runs over the photos too, once.
  *
  *     deno task prepare --size 64 --min-count 6
  *     deno task prepare --features --encoder mobilenet_v2 --weights mobilenet_v2-7ebf99e0 --size 224
@@ -18,9 +22,10 @@
 import { count } from "../lib/data/captions.ts";
 import { karpathyWords, PUBLISHED_WORDS } from "../lib/data/karpathy.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
-import { describeDataset, findData, openFound } from "../lib/deno/dataset_disk.ts";
+import { findData, openFound } from "../lib/deno/dataset_disk.ts";
 import { encodePhotos, planEncoder } from "../lib/deno/encode_photos.ts";
 import { PREPARE_ABOUT, PREPARE_OPTIONS } from "../lib/deno/prepare_options.ts";
+import { prepareJson, prepareLines } from "../lib/deno/prepare_report.ts";
 import { progressBar } from "../lib/deno/progress.ts";
 import { runScript } from "../lib/deno/run_script.ts";
 import { ensureWritable, writeFileAtomic } from "../lib/deno/write_file.ts";
@@ -60,52 +65,11 @@ async function main(): Promise<void> {
   const features = encoder && await encodePhotos(encoder, dataset, options);
   dataset.close();
 
-  // 4. What came out.
-  const { vocabulary, report: { coverage }, shardReport } = dataset;
-  await writeFileAtomic(`${data}/vocabulary.json`, JSON.stringify(vocabulary) + "\n");
-  if (options.json) {
-    const { hash, train, val, test, shards } = dataset;
-    console.log(JSON.stringify({
-      hash,
-      shards,
-      size,
-      images: { train: train.images.length, val: val.images.length, test: test?.images.length ?? 0 },
-      captions: { train: train.tokens.captions, val: val.tokens.captions, test: test?.tokens.captions ?? 0 },
-      vocabulary: { size: vocabulary.size, hash: vocabulary.hash, ...coverage },
-      ...(features && { features: { dir: features.dir, origin: features.origin, ...features.report } }),
-      packed: { added: shardReport.added, kept: shardReport.kept, bad: shardReport.bad, seconds },
-      problems: [...dataset.captionReport.problems, ...dataset.pictureProblems],
-    }));
-    return;
-  }
-  for (const line of describeDataset(dataset)) console.log(line);
-  if (coverage) {
-    const { typesKept, types, unknownShare, longest, mostFrequent } = coverage;
-    console.log(
-      `words: ${count(typesKept)} of ${count(types)} occur ${options.minCount} times or more, ` +
-        `${
-          (100 * unknownShare).toFixed(2)
-        } % of the text becomes unknown, the longest caption has ${longest}`,
-    );
-    console.log(
-      `most frequent: ${mostFrequent.map(([word, times]) => `${word} ${count(times)}`).join(", ")}`,
-    );
-  }
-  const { added, kept, bad, damaged } = shardReport;
-  console.log(
-    `photos: ${count(added + kept - bad.length)} packed in ${dataset.shards}, ${count(added)} read now, ${
-      count(kept)
-    } before` + (damaged > 0 ? `; ${count(damaged)} were damaged and are mended` : ""),
-  );
-  if (features) {
-    const { dir, origin: { positions, channels, type }, report: { added, kept, damaged } } = features;
-    console.log(
-      `features: ${positions} × ${channels} ${type} of ${count(added)} photos made now, ${
-        count(kept)
-      } before` +
-        `${damaged > 0 ? `, ${count(damaged)} of them damaged and mended` : ""}, in ${dir}`,
-    );
-  }
+  // 4. What came out: how much of the text the vocabulary covers, and a caption as the decoder will read it.
+  await writeFileAtomic(`${data}/vocabulary.json`, JSON.stringify(dataset.vocabulary) + "\n");
+  const prepared = { dataset, features };
+  if (options.json) return console.log(JSON.stringify(prepareJson(prepared, seconds)));
+  for (const line of prepareLines(prepared, options.minCount)) console.log(line);
   console.log(`wrote ${data}/vocabulary.json`);
 }
 

@@ -1,6 +1,18 @@
 /**
  * Step 6: train a captioner.
  *
+ * Two networks learn together. The encoder, a CNN, turns a photograph into a grid of features: a vector for each region.
+ * The decoder, an LSTM, writes the caption a word at a time. Before each word attention weighs the regions, with weights
+ * alpha that add up to 1, and the LSTM reads the mean of the features under them, and the word before.
+ *
+ * They learn by teacher forcing: at each place the decoder is given the true words so far, whatever it would have said,
+ * and names every word's probability to be the next. The loss is the cross entropy, −log of the true word's probability
+ * (in nats; to waver between 10 words costs ln 10 = 2.3), plus a term for attention: over all words of a caption, each
+ * region's weights should add up to about 1 as well ("doubly stochastic"), so that no part of the picture goes unread.
+ *
+ * To read on: lib/models/attend.ts is the decoder, lib/models/caption_model.ts the loss, lib/train/trainer.ts a step,
+ * lib/train/run.ts the loop.
+ *
  *     deno task train --epochs 20
  *     deno task train --annotations my/captions.json --images my/photos --min-count 1
  *     deno task train --preset sgrvinod --explain
@@ -12,6 +24,7 @@
  */
 import { fittedTo } from "../lib/data/augmented.ts";
 import { BatchLoader } from "../lib/data/batches.ts";
+import { count } from "../lib/data/captions.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
 import { describeDataset, openDataset } from "../lib/deno/dataset_disk.ts";
 import { explainPlan } from "../lib/deno/explain_run.ts";
@@ -20,7 +33,7 @@ import { openDevice } from "../lib/deno/open_device.ts";
 import { openRunFolder } from "../lib/deno/run_folder.ts";
 import { runScript } from "../lib/deno/run_script.ts";
 import { planWithWeights } from "../lib/deno/start_weights.ts";
-import { checkpointDue, packingProgress } from "../lib/deno/training.ts";
+import { checkpointDue, describeLength, packingProgress } from "../lib/deno/training.ts";
 import { TrainingRun } from "../lib/deno/training_run.ts";
 import { TRAIN_ABOUT, TRAIN_OPTIONS, trainingPlan } from "../lib/deno/train_options.ts";
 import { trainingBatches } from "../lib/deno/training_features.ts";
@@ -33,6 +46,7 @@ import { startBiasAtFrequency } from "../lib/train/word_bias.ts";
 await runScript(async () => {
   const options = parseOptions(Deno.args, TRAIN_OPTIONS, TRAIN_ABOUT);
   const planned = trainingPlan(options);
+  const out = options.out ?? options.data;
   if (options.explain) return await explainPlan(planned, options);
   checkpointDue(options.checkpointEvery); // throws now where it cannot be read
 
@@ -41,15 +55,15 @@ await runScript(async () => {
   const group = await joinProcesses();
   const backend = await openDevice({ ...options, threads: threadsEach(group) });
   console.error(
-    `training on ${backend.description}, ${group.description}, seed ${options.seed}, into ${options.out}`,
+    `training on ${backend.description}, ${group.description}, seed ${options.seed}, into ${out}`,
   );
-  using folder = group.rank === 0 ? await openRunFolder(options) : undefined;
+  using folder = group.rank === 0 ? await openRunFolder({ ...options, out }) : undefined;
   const { plan, weights, recipe: started } = await planWithWeights(planned, {
     ...options,
     weights: planned.preset.weights,
   });
 
-  // 2. What it learns from: captions, and photographs packed once as raw pixels.
+  // 2. What it learns from: captions as numbers, and photographs packed once as raw pixels; see step 5.
   const packing = packingProgress();
   const packed = await openDataset({ ...options, ...plan.data, ...packing }).finally(packing.done);
   for (const line of describeDataset(packed)) console.error(line);
@@ -64,9 +78,12 @@ await runScript(async () => {
   const model = new CaptionModel(backend, plan.config, start);
   if (weights) loadEncoder(model, weights);
   if (plan.preset.biasFromFrequency) startBiasAtFrequency(model, train.tokens);
-  console.error(`${plan.config.encoder} + ${plan.config.decoder}: ${model.parameters.count} parameters`);
+  console.error(
+    `${plan.config.encoder} + ${plan.config.decoder}: ${count(model.parameters.count)} parameters`,
+  );
 
-  // 4. How it learns: an optimiser on the cross entropy of the next word, for a number of steps.
+  // 4. How it learns: in each step the gradient of a batch's loss says how every parameter should move, and the optimiser
+  //    moves it a little. An epoch is as many steps as it takes to see every caption once.
   const { accumulate } = options;
   const team = teamOf(group, backend, { syncBatchNorm: options.syncBn });
   const loader = new BatchLoader(train, { ...plan.batches, share: { passes: accumulate, ...group } });
@@ -74,6 +91,7 @@ await runScript(async () => {
   const { stepsPerEpoch } = loader;
   const recipe = trainingRecipe(plan.preset, { steps, stepsPerEpoch, seed, precision });
   const trainer = new Trainer(model, recipe, { accumulate, team });
+  for (const line of describeLength({ steps, stepsPerEpoch, batch })) console.error(line);
   const pictures = await trainingBatches({
     model,
     dataset: packed,

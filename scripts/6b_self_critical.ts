@@ -34,7 +34,7 @@ import { Trainer } from "../lib/train/trainer.ts";
 await runScript(async () => {
   const options = parseOptions(Deno.args, SELF_CRITICAL_OPTIONS, SELF_CRITICAL_ABOUT);
   const { batch, samples, baseline, maxLength, ...plan } = selfCriticalPlan(options);
-  const { seed, steps, out } = options;
+  const { seed, steps, out = `${options.data}/self_critical` } = options;
   checkpointDue(options.checkpointEvery); // throws now where it cannot be read
 
   // 1. Where it runs, and the model it starts from. Under mpirun several processes take each step together; the first
@@ -44,7 +44,7 @@ await runScript(async () => {
   console.error(
     `self-critical training on ${backend.description}, ${group.description}, seed ${seed}, into ${out}`,
   );
-  using folder = group.rank === 0 ? await openRunFolder(options) : undefined;
+  using folder = group.rank === 0 ? await openRunFolder({ ...options, out }) : undefined;
   const loaded = await startingModel(backend, group, { ...options, folder });
   const { model, vocabulary } = loaded;
 

@@ -1,6 +1,13 @@
 /**
  * Step 8: say what a picture shows.
  *
+ * The decoder gives every word a probability to come next, and reads the one that is chosen before it writes on. To take
+ * the likeliest each time ("greedy", --beam 1) can end in a caption that is unlikely as a whole. A beam search keeps the 5
+ * likeliest beginnings, continues each with every word, keeps the 5 likeliest of those, and so on until they have ended.
+ * They compete by log-probability / length^0.7: by the plain sum the shortest would win, each word makes it lower.
+ *
+ * To read on: lib/models/captioner.ts, and lib/models/beam_search.ts, whose steps are kernels/beam.ts.
+ *
  *     deno task caption photo.jpg
  *     deno run --allow-read --allow-env=IMAGESCRIPT_WASM_SIMD,XDG_RUNTIME_DIR scripts/8_caption.ts photo.jpg
  *

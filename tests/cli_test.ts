@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { HelpRequest, parseOptions, UsageError } from "../lib/deno/cli.ts";
 import { editDistance, nearest } from "../lib/deno/cli_nearest.ts";
-import { formatBytes, formatSeconds } from "../lib/deno/progress.ts";
+import { formatAmount, formatBytes, formatSeconds } from "../lib/deno/progress.ts";
 import { ensureWritable, folderOf, writeFileAtomic } from "../lib/deno/write_file.ts";
 
 const OPTIONS = {
@@ -218,6 +218,10 @@ describe("nearest()", () => {
     assert.equal(nearest("check", ["checksum", "cheek-size"]), "checksum");
     assert.equal(nearest("xyz", ["count", "colour"]), undefined);
   });
+  it("knows the initials of a name's words", () => {
+    assert.equal(nearest("lr", ["label", "learning-rate", "log-every"]), "learning-rate");
+    assert.equal(nearest("c", ["count", "clip-norm"]), undefined);
+  });
 });
 
 describe("runScript()", () => {
@@ -304,6 +308,12 @@ describe("runScript()", () => {
 
 describe("amounts for people", () => {
   it("are rounded and carry units", () => {
+    assert.deepEqual(
+      [[1, "photos"], [1, "batches"], [2, "batches"], [1, "ms"]].map(([n, unit]) =>
+        formatAmount(+n, `${unit}`)
+      ),
+      ["1 photo", "1 batch", "2 batches", "1 ms"],
+    );
     assert.deepEqual([0, 999, 1000, 252_872_794, 13_510_573_713].map(formatBytes), [
       "0 B",
       "999 B",

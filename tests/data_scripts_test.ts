@@ -152,6 +152,10 @@ describe("the data scripts on a COCO folder", { ignore: lacksFixture("data/coco/
       "first",
     );
     assert.match(again.stdout, /train: 6 pictures, 6 captions/);
+    const [, spelt, ids] = /" becomes\n {2}(<start> .* <end>)\n {2}(1 .* 2)\n/.exec(again.stdout)!;
+    const now = JSON.parse(await Deno.readTextFile(`${folder}/vocabulary.json`)); // of fewer captions
+    const known = ["<pad>", "<start>", "<end>", "<unk>", ...now.words];
+    assert.deepEqual(ids.split(/ +/).map((id) => known[Number(id)]), spelt.split(/ +/));
     assert.match(again.stdout, /photos: 8 packed in \S+, 0 read now, 9 before/);
   });
 

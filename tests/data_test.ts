@@ -5,7 +5,7 @@ import { captionsByImage, parseCaptions } from "../lib/data/coco.ts";
 import { groupCaptionFiles } from "../lib/data/caption_files.ts";
 import { type CaptionSet, describeReport, mergeCaptionSets } from "../lib/data/captions.ts";
 import { csvLine, parseCsv } from "../lib/data/csv.ts";
-import { parseCaptionFile } from "../lib/data/formats.ts";
+import { parseCaptionFile, parseJson } from "../lib/data/formats.ts";
 import { karpathyWords, PUBLISHED_WORDS, splitByLists } from "../lib/data/karpathy.ts";
 import { assignSplits } from "../lib/data/splits.ts";
 import { readCaptions, readText } from "../lib/deno/caption_reader.ts";
@@ -274,6 +274,11 @@ describe("captions of one's own", () => {
     assert.throws(() => parse(" \n"), { message: /it is empty/ });
     assert.throws(() => parse("<!doctype html>"), { message: /it is a web page/ });
     assert.throws(() => parse('{"images": ['), { message: /not valid JSON .* it may be cut off/ });
+    assert.throws(() => parseJson("file,caption\n", { source: "a.csv" }), {
+      message:
+        'Cannot read a.csv: it begins with "file,caption", it should be JSON, which begins with [ or {',
+    });
+    assert.throws(() => parseJson(" ", { source: "a.json" }), { message: /it is empty, it should be JSON/ });
   });
 
   it("keeps captions in Japanese and Thai as they are", () => {

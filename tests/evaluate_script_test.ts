@@ -113,6 +113,10 @@ describe("evaluate", () => {
         [["texts"], /ids are text in the results and numbers in the references: write 1, not "1"/],
         [["empty"], /3 captions are empty: 1, 2, 3/],
         [["cut"], /Cannot read .*cut\.json: it is not valid JSON \(.*position 16/],
+        [
+          ["none.json"],
+          /Cannot read .*none\.json: not found, .* write one with `deno task evaluate --model FILE --save-results/,
+        ],
         [["list"], /results from .*list\.json: entry 0 has "image_id" missing/],
         [["good", "--instances", "cut"], /Cannot read .*cut\.json: it is not valid JSON/],
         [["good", "--instances", "list"], /Cannot read .*list\.json as COCO instances: should have lists of/],

@@ -12,7 +12,7 @@ import { captionWarnings } from "../lib/train/caption_warnings.ts";
 import type { CaptionHabits } from "../lib/train/collapse.ts";
 import { LossWatch } from "../lib/train/loss_watch.ts";
 import { type RunHooks, runTraining } from "../lib/train/run.ts";
-import { RunProgress } from "../lib/train/run_state.ts";
+import { BEST_BY, RunProgress } from "../lib/train/run_state.ts";
 import type { Reading } from "../lib/train/trainer.ts";
 import { usualValidationSteps } from "../lib/train/validate.ts";
 
@@ -321,8 +321,14 @@ describe("the best model", () => {
     ]);
   });
 
+  it("is the last, whatever its scores, where that was asked for", () => {
+    const progress = new RunProgress("last");
+    assert.deepEqual(judge(progress, [[0.3, 1], [0, 9]]), [true, true]);
+    assert.deepEqual(progress.bestScores, { step: 20, CIDEr: 0, crossEntropy: 9 });
+  });
+
   it("counts the validations since CIDEr-D last rose, whatever it is chosen by, from the first above 0 on", () => {
-    for (const bestBy of ["cider", "cross-entropy"] as const) {
+    for (const bestBy of BEST_BY) {
       const progress = new RunProgress(bestBy);
       const stale = [0, 0, 0.2, 0.2, 0.1, 0.3, 0.1].map((CIDEr, i) => {
         judge(progress, [[CIDEr, 5 - i]]);

@@ -67,6 +67,9 @@ describe("train", () => {
     coco = await writeCoco(dir);
     const { code, stderr } = await train("whole", ...RUN);
     assert.equal(code, 0, stderr);
+    const few =
+      /whole\/model\.safetensors is of step \d+, .* are few to tell: that of step 120 is in .*\/checkpoint\.safeten/;
+    assert.match(stderr, few);
   });
   afterAll(() => Deno.remove(dir, { recursive: true }));
 
@@ -102,6 +105,25 @@ describe("train", () => {
       /\nstep 3 \| epoch \S+ \| loss \S+ \| cross entropy \S+ nats\/word \|.* ms \| \d+ images\/s\n/,
     );
     assert.match(stderr, /deno task caption --model .*short\/model\.safetensors/);
+    assert.match(stderr, /\n3 steps of 4 captions, \S+ epochs?\n3 steps are few: .* --steps N takes more\n/);
+  });
+
+  it("trains into --data where no --out is given, so that caption finds the model there", async () => {
+    const into = [
+      "--data",
+      `${dir}/alone`,
+      "--steps",
+      "2",
+      "--validate-every",
+      "1",
+      "--json",
+      "--best-by",
+      "last",
+    ];
+    const photos = ["--annotations", `${dir}/captions.json`, "--images", `${dir}/photos`];
+    const { stdout, stderr } = await task("train", ...TINY, ...photos, ...into);
+    assert.doesNotMatch(stderr, /are few to tell/);
+    assert.equal(JSON.parse(stdout).model, `${dir}/alone/model.safetensors`);
   });
 
   it("saves at Ctrl-C, says how to go on, and goes on as if nothing had been", async () => {

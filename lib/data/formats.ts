@@ -169,9 +169,14 @@ function collectByFile(
  * @throws {SyntaxError} If the text is not JSON.
  */
 export function parseJson(text: string, { source }: SourceOptions): unknown {
+  const json = text.replace(/^\ufeff/, "");
   try {
-    return JSON.parse(text.replace(/^\ufeff/, ""));
+    return JSON.parse(json);
   } catch (error) {
+    if (!/^\s*[[{]/.test(json)) {
+      const found = json.trim() === "" ? "it is empty" : `it begins with "${json.trim().slice(0, 40)}"`;
+      throw new SyntaxError(`Cannot read ${source}: ${found}, it should be JSON, which begins with [ or {`);
+    }
     throw new SyntaxError(
       `Cannot read ${source}: it is not valid JSON (${(error as Error).message}), ` +
         `it may be cut off: compare its size with the original's or fetch it again`,

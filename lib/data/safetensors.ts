@@ -44,7 +44,7 @@ export function parseSafetensors(bytes: Uint8Array, name: string): SafetensorsFi
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headerBytes = Number(view.getBigUint64(0, true));
   if (headerBytes > MAX_HEADER_BYTES) {
-    throw fail("it is not a safetensors file (its header would be too long)");
+    throw fail("it is not a safetensors file, name one that train, demo, download or import wrote");
   }
   const start = 8 + headerBytes;
   if (bytes.length < start) {

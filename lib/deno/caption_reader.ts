@@ -119,7 +119,10 @@ async function readGroup({ folder, files, lists }: CaptionPaths): Promise<Captio
  * @throws {SyntaxError} If it is no text of these.
  */
 export async function readText(path: string, hint?: string): Promise<string> {
-  await statOf(path, hint);
+  const { isDirectory } = await statOf(path, hint);
+  if (isDirectory) {
+    throw new Deno.errors.IsADirectory(`Cannot read ${path}: it is a folder, name the file in it`);
+  }
   let bytes = await Deno.readFile(path);
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = await gunzip(bytes, path);
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
@@ -147,6 +150,9 @@ async function statOf(path: string, hint = CAPTIONS_HINT): Promise<Deno.FileInfo
   try {
     return await Deno.stat(path);
   } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied) {
+      throw new Deno.errors.PermissionDenied(`Cannot read ${path}: permission denied, ${hint}`);
+    }
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new Deno.errors.NotFound(`Cannot read ${path}: not found, ${hint}`);
   }

@@ -19,14 +19,19 @@ export function editDistance(a: string, b: string): number {
   return previous[b.length];
 }
 
-/** The candidate nearest to `name`, or undefined when none is near: more than a third of the letters differ. */
+/**
+ * The candidate nearest to `name`, or undefined when none is near: more than a third of the letters differ. The initials
+ * of a candidate's words are near to it, and so is its beginning.
+ */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Infinity;
   for (const candidate of candidates) {
-    const begins = name.length >= 3 && candidate.startsWith(name); // "--check" for "--checksum"
-    const distance = begins ? 1 : editDistance(name.toLowerCase(), candidate);
-    const allowed = begins ? 1 : Math.max(1, Math.ceil(Math.max(name.length, candidate.length) / 3));
+    const words = candidate.split("-");
+    const short = name.length >= 3 && candidate.startsWith(name) || // "--check" for "--checksum"
+      words.length > 1 && words.map(([letter]) => letter).join("") === name; // "--lr" for "--learning-rate"
+    const distance = short ? 1 : editDistance(name.toLowerCase(), candidate);
+    const allowed = short ? 1 : Math.max(1, Math.ceil(Math.max(name.length, candidate.length) / 3));
     if (distance <= allowed && distance < bestDistance) {
       best = candidate;
       bestDistance = distance;

@@ -105,7 +105,7 @@ export async function openFound(found: FoundData, options: OpenDatasetOptions): 
   const shardReport = await prepareShards(dir, files, options);
   if (shardReport.bad.length === files.length) {
     throw new RangeError(
-      `Cannot train on the pictures in ${images}: none of ${files.length} can be decoded ` +
+      `Cannot use the pictures in ${images}: none of ${files.length} can be decoded ` +
         `(${shardReport.bad[0].name}: ${shardReport.bad[0].reason})`,
     );
   }
@@ -202,9 +202,9 @@ async function imagesBeside(folder: string): Promise<string> {
 /**
  * The error where none of the captions' pictures is on disk: what was looked for, and what to do.
  *
- * @param action What cannot be done: "train", "plot".
+ * @param action What cannot be done: "plot", "make the table". Default: "start".
  */
-export function nothingFound(set: CaptionSet, images: string, action = "train"): RangeError {
+export function nothingFound(set: CaptionSet, images: string, action = "start"): RangeError {
   if (set.images.length === 0) {
     const found = set.report.problems.map(({ what, count: number }) => `${count(number)} ${what}`).join(", ");
     return new RangeError(

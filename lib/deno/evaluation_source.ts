@@ -65,14 +65,15 @@ export async function fileSource(resultsPath: string, place: DataPlace): Promise
   };
 }
 
-/** What is in a file of JSON. @throws {SyntaxError} If it is none. */
-export async function readJson(path: string): Promise<unknown> {
-  return parseJson(await readText(path, "check the path"), { source: path });
+/** What is in a file of JSON. @param hint What to do when it is not there. @throws {SyntaxError} If it is none. */
+export async function readJson(path: string, hint = "check the path"): Promise<unknown> {
+  return parseJson(await readText(path, hint), { source: path });
 }
 
 /** Reads `[{ image_id, caption }]`. */
 export async function readResults(path: string): Promise<CaptionResult[]> {
-  return parseResults(await readJson(path), { source: path });
+  const hint = "check the path, or write one with `deno task evaluate --model FILE --save-results OUT.json`";
+  return parseResults(await readJson(path, hint), { source: path });
 }
 
 /** Options of {@linkcode modelSource}. */
@@ -118,7 +119,10 @@ export async function modelSource(options: ModelSourceOptions): Promise<Evaluati
       const split = dataset[options.split];
       if (!split || split.images.length === 0) {
         throw new RangeError(
-          `Cannot evaluate the split "${options.split}": it has no pictures; choose another with --split`,
+          `Cannot evaluate the split "${options.split}": it has no pictures; choose with --split one that has: ` +
+            `${
+              (["train", "val", "test"] as const).filter((name) => dataset[name]?.images.length).join(", ")
+            }`,
         );
       }
       const bar = progressBar({ label: "Captioning", total: split.images.length, unit: "pictures" });

@@ -133,7 +133,8 @@ export function formatAmount(amount: number, unit: string, beside?: number): str
   if (unit === "bytes") return formatBytes(amount);
   const digits = amount < 10 && !Number.isInteger(amount) ? 1 : 0;
   const number = amount.toLocaleString("en", { maximumFractionDigits: digits });
-  return beside === undefined ? `${number} ${unit}` : number;
+  const units = amount === 1 ? unit.replace(/(?<=..)(?:(?<=ch)es|s)$/, "") : unit; // "1 batch", but "1 ms"
+  return beside === undefined ? `${number} ${units}` : number;
 }
 
 /** Bytes with decimal prefixes: 252872794 → "252.9 MB". */

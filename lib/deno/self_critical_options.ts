@@ -30,9 +30,8 @@ export const SELF_CRITICAL_OPTIONS = {
     description: "share held out where the data name no split; as in training",
   },
   out: {
-    default: "data/self_critical",
     placeholder: "DIR",
-    description: "folder for model, checkpoints and metrics",
+    description: "folder for model, checkpoints and metrics (default: self_critical in --data)",
   },
   resume: { default: false, description: "go on from the checkpoint in --out" },
   fresh: { default: false, description: "start anew although --out holds a checkpoint, which is removed" },

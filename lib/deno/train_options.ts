@@ -32,7 +32,7 @@ export const TRAIN_OPTIONS = {
   },
   images: { placeholder: "DIR", description: "folder of the photographs that --annotations names" },
   dataset: { placeholder: "NAME", description: "which captions, where the folder holds several sets" },
-  out: { default: "data", placeholder: "DIR", description: "folder for model, checkpoints and metrics" },
+  out: { placeholder: "DIR", description: "folder for model, checkpoints and metrics (default: --data)" },
   resume: { default: false, description: "go on from the checkpoint in --out" },
   fresh: { default: false, description: "start anew although --out holds a checkpoint, which is removed" },
   steps: { type: "integer", min: 1, description: "length of the run in steps; instead of --epochs" },
@@ -74,7 +74,8 @@ export const TRAIN_OPTIONS = {
   },
   bestBy: {
     choices: BEST_BY,
-    description: "what the best model is chosen by (default: cider, with fewer than 8 held-out pictures not)",
+    description:
+      "what the best model is chosen by (default: cider, with fewer than 8 held-out pictures cross-entropy)",
   },
   earlyStop: EARLY_STOP,
   valBeam: {

@@ -1,6 +1,7 @@
 // This module runs in Deno only.
 /** What the training script needs beside the loop. */
 
+import { count, counted } from "../data/captions.ts";
 import type { Split } from "../data/dataset.ts";
 import { captionPixels } from "../models/captioner.ts";
 import type { LoadedModel } from "../models/model_file.ts";
@@ -28,6 +29,30 @@ export function sampleLines(split: Split, captions: readonly string[]): string[]
   return captions.slice(0, SAMPLES).map((text, i) =>
     `  ${split.images[i].fileName}: "${text}" (true: "${split.captions[i][0].trim()}")`
   );
+}
+
+/** Steps from which on a captioner that starts from nothing writes sentences, as a rule; before it stammers. */
+const FEW_STEPS = 1000;
+
+/** How long a run is, and what to expect of a short one. */
+export function describeLength(
+  { steps, stepsPerEpoch, batch }: {
+    readonly steps: number;
+    readonly stepsPerEpoch: number;
+    /** Captions in a step. */
+    readonly batch: number;
+  },
+): string[] {
+  const epochs = counted(+(steps / stepsPerEpoch).toFixed(2), "epoch");
+  const lines = [`${counted(steps, "step")} of ${counted(batch, "caption")}, ${epochs}`];
+  if (steps < FEW_STEPS) {
+    lines.push(
+      `${counted(steps, "step")} are few: captions become sentences after ${
+        count(FEW_STEPS)
+      } or so, --steps N takes more`,
+    );
+  }
+  return lines;
 }
 
 /**

@@ -2,6 +2,7 @@
 /** A training run in its folder: the loop of steps 6 and 6b with log, validation, checkpoints and Ctrl-C. */
 
 import type { BatchSequence, WordBatch } from "../data/batches.ts";
+import { counted } from "../data/captions.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Scene } from "../data/shapes.ts";
 import type { HostPictures } from "../models/device_batch.ts";
@@ -178,6 +179,17 @@ export class TrainingRun {
       console.error(
         `stopped early at step ${step}: CIDEr-D has not risen above ${progress.bestCider.toFixed(3)} in ` +
           `${progress.stale} validations; the best model is that of step ${progress.bestScores?.step}`,
+      );
+    }
+    const { val } = this.#parts.dataset;
+    const { step: best = step } = progress.bestScores ?? {};
+    if (complete && best < step && val.images.length < FEW_PICTURES) {
+      const { model, checkpoint } = this.#folder.files;
+      console.error(
+        `${model} is of step ${best}, the best by ${
+          counted(val.images.length, "held-out picture")
+        }, which are few to ` +
+          `tell: that of step ${step} is in ${checkpoint}, see which you like; --best-by last keeps the last`,
       );
     }
     if (!complete && saved < step) {

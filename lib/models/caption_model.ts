@@ -65,7 +65,10 @@ export interface Loss {
   readonly loss: Tensor;
   /** Nats per word, shape []. */
   readonly crossEntropy: Tensor;
-  /** Mean over pictures and positions of (1 - Σ_t alpha)², shape []; none without attention. */
+  /**
+   * Mean over pictures and positions of (1 - Σ_t alpha)², shape []: 0 where every position got as much attention as one
+   * word has to give. None without attention.
+   */
   readonly attentionTerm?: Tensor;
   /** [T, B, V]. */
   readonly logits: Tensor;
@@ -158,8 +161,8 @@ export class CaptionModel {
   }
 
   /**
-   * The loss of a batch: each step reads the true word (or, with `sampling`, now and then a drawn one) and predicts the
-   * next.
+   * The loss of a batch, by teacher forcing: each step reads the true word (or, with `sampling`, now and then a drawn one)
+   * and predicts the next.
    */
   loss(batch: DeviceBatch, options: LossOptions): Loss {
     const { training, alphaC = 1, labelSmoothing, sampling, whole } = options;

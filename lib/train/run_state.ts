@@ -1,8 +1,11 @@
 // This module is browser compatible.
 /** Where a run stands, beside the tensors: what its checkpoints say, and how a validation changes it. */
 
-/** What the best model is chosen by: CIDEr-D of captions it writes itself, or cross entropy with teacher forcing. */
-export const BEST_BY = ["cider", "cross-entropy"] as const;
+/**
+ * What the best model is chosen by: CIDEr-D of captions it writes itself, cross entropy with teacher forcing, or neither:
+ * the last is the best.
+ */
+export const BEST_BY = ["cider", "cross-entropy", "last"] as const;
 
 /** One of {@linkcode BEST_BY}. */
 export type BestBy = (typeof BEST_BY)[number];
@@ -81,6 +84,11 @@ export class RunProgress {
     const { CIDEr, crossEntropy } = scores;
     if (CIDEr > this.bestCider) [this.bestCider, this.stale] = [CIDEr, 0];
     else if (this.bestCider > 0) this.stale++;
+    if (this.#bestBy === "last") {
+      this.best = crossEntropy;
+      this.bestScores = { step, ...scores };
+      return true;
+    }
     const value = this.#bestBy === "cider" ? CIDEr : crossEntropy;
     const lead = this.best === null ? 1 : this.#bestBy === "cider" ? value - this.best : this.best - value;
     const tie = crossEntropy < (this.bestScores?.crossEntropy ?? -Infinity);
