@@ -36,7 +36,6 @@ describe("packed pictures", () => {
           ? Promise.reject(new PictureError(`decode ${path}`, problem, "it is broken"))
           : Promise.resolve(new Uint8Array(12).fill(Number(path)));
       },
-      encode: () => Promise.resolve(),
       close() {},
     };
   }

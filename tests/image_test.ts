@@ -1,14 +1,14 @@
-/** Pictures in memory: orientation, preprocessing, augmentation, headers. */
+/** Pictures in memory: orientation, preprocessing, colours, headers. */
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { dropAlpha, flattenOnWhite } from "../lib/image/alpha.ts";
-import { augment } from "../lib/image/augment.ts";
 import { centreBox, crop, shortSideSize } from "../lib/image/crop.ts";
 import { sniff } from "../lib/image/header.ts";
 import { orient, type Orientation } from "../lib/image/orient.ts";
 import { PictureError } from "../lib/image/picture_error.ts";
 import { type Pixels, pixelsOf } from "../lib/image/pixels.ts";
 import { DEFAULT_PREPROCESSING, preprocess } from "../lib/image/preprocess.ts";
+import { recolour } from "../lib/image/recolour.ts";
 import { resizeBilinear } from "../lib/image/resize.ts";
 import { Random } from "../lib/random.ts";
 import { formulaPixels, latin1 } from "./pictures.ts";
@@ -95,42 +95,33 @@ describe("flattenOnWhite()", () => {
   });
 });
 
-describe("augment()", () => {
+describe("recolour()", () => {
   const pixels = formulaPixels(20, 16);
-  const all = { keep: 0.7, flip: true, colour: 0.3 };
 
-  it("is the same for the same seed and another for another", () => {
-    const from = (seed: number) => {
+  it("is the same for the same numbers and another for others, as large, and nothing by nothing", () => {
+    const from = (seed: number, amount = 0.3) => {
       const random = new Random(seed);
-      return augment(pixels, all, () => random.uniform());
+      return recolour(pixels, amount, () => random.uniform());
     };
     assert.deepEqual(from(1), from(1));
     assert.notDeepEqual(from(1), from(2));
+    assert.deepEqual([from(1).width, from(1).height], [20, 16]);
+    assert.deepEqual(from(1, 0), pixels);
   });
 
-  it("keeps the size and changes nothing when nothing is asked for", () => {
-    const random = new Random(3);
-    assert.deepEqual(augment(pixels, {}, () => random.uniform()), pixels);
-    const { width, height } = augment(pixels, all, () => random.uniform());
-    assert.deepEqual([width, height], [20, 16]);
-  });
-
-  it("mirrors half of the pictures", () => {
-    const random = new Random(4);
-    const mirrored = orient(pixels, 2);
-    let count = 0;
-    for (let i = 0; i < 200; i++) {
-      const { data } = augment(pixels, { flip: true }, () => random.uniform());
-      if (data[0] === mirrored.data[0]) count++;
-    }
-    assert.ok(count > 70 && count < 130, `${count} of 200`);
+  it("scales brightness, contrast and saturation by one factor each", () => {
+    const one = pixelsOf({ width: 1, height: 1 }, Uint8Array.of(100, 130, 160));
+    const changed = (...numbers: number[]) => [...recolour(one, 0.5, () => numbers.shift()!).data];
+    assert.deepEqual(changed(1, 0.5, 0.5), [150, 195, 240]); // brightness 1.5
+    assert.deepEqual(changed(0.5, 0, 0.5), [114, 129, 144]); // half the distance from 128
+    assert.deepEqual(changed(0.5, 0.5, 0), [115, 130, 145]); // half the distance from their mean, 130
   });
 
   it("keeps gray gray and colours in range", () => {
     const random = new Random(5);
-    const { data } = augment(gray("09", "90"), { colour: 1 }, () => random.uniform());
+    const { data } = recolour(gray("09", "90"), 1, () => random.uniform());
     for (let i = 0; i < data.length; i += 3) assert.deepEqual([data[i + 1], data[i + 2]], [data[i], data[i]]);
-    assert.throws(() => augment(pixels, { keep: 0 }, () => 0), /keep must be above 0/);
+    assert.throws(() => recolour(pixels, 1.5, () => 0), /Cannot change colours by 1\.5/);
   });
 });
 

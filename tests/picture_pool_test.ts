@@ -1,5 +1,5 @@
 // This module runs in Deno only.
-/** Workers that load and write pictures. */
+/** Workers that load pictures. */
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { encodeJpeg, encodePng } from "../lib/deno/encode.ts";
@@ -43,16 +43,6 @@ describe("openPicturePool()", () => {
       message: `Cannot decode ${dir}/page.jpg: it is an HTML page, it must be a JPEG, PNG or GIF picture`,
     });
     assert.equal((await load("good.jpg")).length, 24 * 24 * 3);
-  });
-
-  it("writes whole JPEGs", async () => {
-    await Promise.all(
-      [80, 95].map((quality) => pool.encode(drawing(), `${dir}/new${quality}.jpg`, { quality })),
-    );
-    assert.deepEqual(await Deno.readFile(`${dir}/new95.jpg`), await encodeJpeg(drawing(), 95));
-    assert.ok(Deno.statSync(`${dir}/new80.jpg`).size < Deno.statSync(`${dir}/new95.jpg`).size);
-    assert.equal(await problemOf(pool.encode(drawing(), `${dir}/no/such/folder.jpg`)), "unwritable");
-    assert.deepEqual([...Deno.readDirSync(dir)].filter(({ name }) => name.endsWith(".part")), []);
   });
 
   it("maps in order, bad pictures among good ones", async () => {

@@ -1,10 +1,10 @@
 // This module is browser compatible.
 /** Training pictures that change from epoch to epoch, in a way that does not depend on the order they are asked for. */
 
-import { augment } from "../image/augment.ts";
 import { crop } from "../image/crop.ts";
 import { orient } from "../image/orient.ts";
 import type { Pixels } from "../image/pixels.ts";
+import { recolour } from "../image/recolour.ts";
 import { resizeBilinear } from "../image/resize.ts";
 import { Random } from "../random.ts";
 import type { BatchSource } from "./batches.ts";
@@ -40,7 +40,7 @@ export function changePicture(
   const [left, top, mirror] = [random.integer(room), random.integer(room), random.uniform()];
   const part = room > 1 ? crop(pixels, { left, top, width: size, height: size }) : pixels;
   const turned = flip && mirror < 0.5 ? orient(part, 2) : part;
-  return colour > 0 ? augment(turned, { colour }, () => random.uniform()) : turned;
+  return colour > 0 ? recolour(turned, colour, () => random.uniform()) : turned;
 }
 
 /**

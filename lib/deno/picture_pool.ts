@@ -1,7 +1,6 @@
 // This module runs in Deno only.
-/** Pictures loaded and written on all cores. Needs what decode.ts needs; writing needs --allow-write. */
+/** Pictures loaded on all cores. Needs what decode.ts needs. */
 import { PictureError } from "../image/picture_error.ts";
-import type { Pixels } from "../image/pixels.ts";
 import type { Preprocessing } from "../image/preprocess.ts";
 import { JobPool, WorkerCrash } from "./job_pool.ts";
 import { mapAhead } from "./map_ahead.ts";
@@ -15,13 +14,7 @@ export interface PicturePoolOptions {
   readonly maxPixels?: number;
 }
 
-/** Options of {@linkcode PicturePool.encode}. */
-export interface EncodeOptions {
-  /** JPEG quality, 1 to 100. Default 90. */
-  readonly quality?: number;
-}
-
-/** Workers that decode, resize and encode pictures. */
+/** Workers that decode and resize pictures. */
 export interface PicturePool {
   /** Workers. */
   readonly threads: number;
@@ -34,14 +27,6 @@ export interface PicturePool {
    * @throws {PictureError} Naming the path. The pool goes on.
    */
   load(path: string, preprocessing: Preprocessing): Promise<Uint8Array>;
-  /**
-   * Writes a JPEG under a temporary name and renames it. Its folder must be there.
-   *
-   * Waiting calls hold their pixels: with many pictures use {@linkcode mapAhead}.
-   *
-   * @throws {PictureError} Naming the path. The pool goes on.
-   */
-  encode(pixels: Pixels, path: string, options?: EncodeOptions): Promise<void>;
   /** Ends the workers. What still waits is rejected. */
   close(): void;
 }
@@ -50,40 +35,25 @@ const WORKER = new URL("./picture_worker.ts", import.meta.url);
 /** Pictures under way for each worker of a pool: enough that none waits for the reader. */
 const AHEAD = 4;
 
-const VERB = { load: "decode", encode: "write" } as const;
-
 /** Makes a pool; its workers start with the first job. Close it, or the process does not end. */
 export function openPicturePool(options: PicturePoolOptions = {}): PicturePool {
   const { threads = navigator.hardwareConcurrency, maxPixels } = options;
   const pool = new JobPool<PictureJob, PictureAnswer>(WORKER, threads);
 
-  async function run(job: PictureJob): Promise<Uint8Array | undefined> {
-    let answer: PictureAnswer;
-    try {
-      answer = await pool.run(job);
-    } catch (error) {
-      if (!(error instanceof WorkerCrash)) throw error;
-      throw new PictureError(
-        `${VERB[job.kind]} ${job.path}`,
-        "crashed",
-        `its worker died of it (${error.message})`,
-      );
-    }
-    if (!answer.error) return answer.pixels;
-    if ("message" in answer.error) throw new Error(answer.error.message);
-    const { subject, problem, reason } = answer.error;
-    throw new PictureError(subject, problem, reason);
-  }
-
   return {
     threads,
     async load(path, preprocessing) {
-      const pixels = await run({ kind: "load", path, preprocessing, maxPixels });
-      if (!pixels) throw new TypeError(`Cannot load ${path}: its worker answered without pixels`);
-      return pixels;
-    },
-    async encode(pixels, path, { quality } = {}) {
-      await run({ kind: "encode", pixels, path, quality });
+      let answer: PictureAnswer;
+      try {
+        answer = await pool.run({ path, preprocessing, maxPixels });
+      } catch (error) {
+        if (!(error instanceof WorkerCrash)) throw error;
+        throw new PictureError(`decode ${path}`, "crashed", `its worker died of it (${error.message})`);
+      }
+      if (answer.pixels) return answer.pixels;
+      if ("message" in answer.error) throw new Error(answer.error.message);
+      const { subject, problem, reason } = answer.error;
+      throw new PictureError(subject, problem, reason);
     },
     close: () => pool.close(),
   };

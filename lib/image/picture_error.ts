@@ -9,10 +9,9 @@ export type PictureProblem =
   | "too large" // more pixels than allowed, by its header
   | "truncated" // ends too early
   | "corrupt" // the decoder refuses it
-  | "crashed" // the decoder's thread died on it
-  | "unwritable"; // a picture that cannot be saved
+  | "crashed"; // the decoder's thread died on it
 
-/** A picture that cannot be read or written, with a message that names it. */
+/** A picture that cannot be read, with a message that names it. */
 export class PictureError extends Error {
   override readonly name = "PictureError";
   /** What was tried on which file. */
