@@ -111,7 +111,8 @@ await runScript(async () => {
 
   // 5. The loop: forwards, backwards, a step; now and then a log line, a validation, a checkpoint.
   const flags = { ...options, earlyStop: plan.preset.earlyStop };
-  const parts = { trainer, loader: pictures.loader, dataset, info, steps, batch, team };
+  const { held } = pictures;
+  const parts = { trainer, loader: pictures.loader, dataset, info, steps, batch, team, held };
   const run = folder && await TrainingRun.open(parts, flags, folder);
   const end = run ? await run.train() : await followRun({ ...parts, team: team! }); // there are others: a team
   pictures.close();

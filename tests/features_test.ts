@@ -1,64 +1,17 @@
 /** Features on disk: made once, resumed to the byte, read ahead, and as good as pixels for training. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
-import type { Backend } from "../lib/backend/backend.ts";
-import { BatchLoader, type BatchSequence, type BatchSource, type WordBatch } from "../lib/data/batches.ts";
+import { BatchLoader } from "../lib/data/batches.ts";
 import { type FeatureBatch, FeatureLoader } from "../lib/data/feature_batches.ts";
 import type { FeatureType } from "../lib/data/feature_origin.ts";
 import { floatsToHalves, halvesToFloats } from "../lib/data/half.ts";
-import { TokenTable } from "../lib/data/token_table.ts";
 import { featureBytes } from "../lib/deno/feature_records.ts";
 import { countFeatures, featureOrigin, openFeatures, prepareFeatures } from "../lib/deno/features.ts";
-import type { PictureFile } from "../lib/deno/shards.ts";
-import { CaptionModel } from "../lib/models/caption_model.ts";
-import { type HostPictures, uploadPixels } from "../lib/models/device_batch.ts";
-import { encoderHash } from "../lib/models/encoder_hash.ts";
-import type { ModelConfig } from "../lib/models/config.ts";
-import { hash32 } from "../lib/random.ts";
-import { type Recipe, Trainer } from "../lib/train/trainer.ts";
+import { uploadPixels } from "../lib/models/device_batch.ts";
 import { scope } from "../lib/scope.ts";
 import { backends } from "./devices.ts";
-import { CONFIG, WORDS } from "./small_model.ts";
-
-const PICTURES = 21;
-const SIZE = 16;
-const FILES: PictureFile[] = Array.from(
-  { length: PICTURES },
-  (_, i) => ({ name: `${i}.jpg`, path: String(i), bytes: 10 + i, modified: 5 }),
-);
-/** A model whose features are about as large as trained ones are: the running variances are small. */
-function makeModel(backend: Backend, config: Partial<ModelConfig> = {}, seed = 4): CaptionModel {
-  const model = new CaptionModel(backend, { ...CONFIG, ...config }, { words: WORDS, seed });
-  for (const { name, tensor } of model.parameters.all) {
-    if (name.endsWith("running_var")) {
-      backend.write(tensor.storage, new Float32Array(tensor.length).fill(0.1));
-    }
-  }
-  return model;
-}
-
-/** Random pixels; the number of a picture is its record. */
-const PIXELS = {
-  find: (name: string) => parseInt(name),
-  pixels(records: ArrayLike<number>, out = new Uint8Array(records.length * SIZE * SIZE * 3)) {
-    const bytes = SIZE * SIZE * 3;
-    for (let i = 0; i < out.length; i++) {
-      out[i] = hash32(3, records[Math.floor(i / bytes)], i % bytes) & 255;
-    }
-    return out;
-  },
-};
-
-/** The pictures with a caption of 3 to 7 words each. */
-function split(): BatchSource {
-  const lengths = FILES.map((_, i) => 5 + hash32(1, i) % 5);
-  const ids = lengths.flatMap((length, i) =>
-    Array.from({ length }, (_, t) => t === 0 ? 1 : t === length - 1 ? 2 : 4 + hash32(2, i, t) % (WORDS - 4))
-  );
-  const starts = Uint32Array.from(lengths.reduce((all, length) => [...all, all.at(-1)! + length], [0]));
-  const tokens = new TokenTable(Uint32Array.from(ids), starts, starts.map((_, i) => i));
-  return { imageIds: FILES.map((_, i) => i), tokens, size: SIZE, pixels: PIXELS.pixels };
-}
+import { FILES, makeModel, PICTURES, PIXELS, split } from "./feature_pictures.ts";
+import { CONFIG } from "./small_model.ts";
 
 describe("halves", () => {
   it("are as exact as the engine's own", () => {
@@ -285,69 +238,5 @@ describe("features on disk", () => {
       if (steps === 25) break;
     }
     assert.equal(pieces, 4);
-  });
-
-  describe("in training", () => {
-    const RECIPE = {
-      learningRate: 1e-2,
-      schedule: "constant",
-      warmup: 0,
-      steps: 12,
-      clipNorm: 5,
-      alphaC: 1,
-      seed: 5,
-    } as const;
-    /** Losses of twelve steps, read from pixels or from features; fine-tuned from a step on, or not at all. */
-    const losses = async (
-      type: FeatureType | "pixels",
-      { on = backend, steps = RECIPE.steps, ...recipe }: Partial<Recipe> & { readonly on?: Backend } = {},
-    ) => {
-      const model = makeModel(on);
-      const trainer = new Trainer(model, { ...RECIPE, fineTune: "none", ...recipe });
-      const pixels = new BatchLoader(split(), { batchSize: 4, seed: 9 });
-      using opened = new DisposableStack();
-      let loader: BatchSequence<WordBatch & HostPictures> = pixels;
-      if (type !== "pixels") {
-        const origin = await featureOrigin(model, type);
-        await prepareFeatures(folder, FILES, { model, origin, pixels: PIXELS });
-        const features = opened.use(await openFeatures(folder, { memoryBytes: 0 })); // read ahead by a worker
-        loader = new FeatureLoader(pixels, features.source(FILES), { until: recipe.fineTuneFrom });
-      }
-      const batches = loader.from({ epoch: 0, step: 0 });
-      const before = await encoderHash(model.parameters);
-      while (trainer.steps < steps) trainer.step((await batches.next()).value);
-      const values = (await trainer.readings()).map(({ loss }) => loss);
-      const moved = await encoderHash(model.parameters) !== before;
-      trainer.dispose();
-      model.dispose();
-      return { values, moved };
-    };
-
-    it("give the losses of pixels under a frozen encoder, to the last bit", async () => {
-      const pixels = await losses("pixels");
-      assert.equal(pixels.moved, false);
-      assert.deepEqual(await losses("f32"), pixels);
-      assert.ok(pixels.values.at(-1)! < 0.9 * pixels.values[0], `${pixels.values}`);
-    });
-
-    it("give way to pixels when the encoder is fine-tuned, with the same losses", async () => {
-      const recipe = { fineTune: "all", fineTuneFrom: 7 };
-      const pixels = await losses("pixels", recipe);
-      assert.equal(pixels.moved, true);
-      assert.deepEqual(await losses("f32", recipe), pixels);
-    });
-
-    it("reach a GPU as they reach the CPU", { ignore: backends.length < 2 }, async () => {
-      const [on, steps] = [backends.at(-1)!, 3];
-      const [pixels, features] = [await losses("pixels", { on, steps }), await losses("f32", { on, steps })];
-      assert.deepEqual(features, pixels);
-    });
-
-    it("differ in f16 by no more than its rounding", async () => {
-      const { values } = await losses("pixels");
-      const half = await losses("f16");
-      const worst = values.reduce((most, loss, i) => Math.max(most, Math.abs(half.values[i] - loss)), 0);
-      assert.ok(worst > 0 && worst < 5e-4, `${worst}`); // ten times what was measured
-    });
   });
 });

@@ -26,6 +26,27 @@ export interface FeatureBatch extends WordBatch {
   readonly pixels?: undefined;
 }
 
+/**
+ * The batches of a loader's first epoch, one after another: to evaluate.
+ *
+ * @param source Features in place of pixels. Default: pixels.
+ */
+export async function* firstEpoch(
+  loader: BatchLoader,
+  source?: FeatureSource,
+): AsyncGenerator<FeatureBatch | Batch, void> {
+  if (!source) return yield* loader.epoch(0);
+  let room: Float32Array = new Float32Array(0);
+  for (let step = 0; step < loader.stepsPerEpoch; step++) {
+    const words = loader.words({ epoch: 0, step });
+    const length = words.images.length * source.length;
+    if (room.length < length) room = source.alloc(words.images.length);
+    const features = room.subarray(0, length);
+    await source.read(words.images, features);
+    yield { ...words, features };
+  }
+}
+
 /** Batches under way while one is trained on. */
 const AHEAD = 2;
 

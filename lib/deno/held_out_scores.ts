@@ -1,5 +1,6 @@
 // This module runs in Deno only.
 import { exists } from "@std/fs/exists";
+import type { FeatureSource } from "../data/feature_batches.ts";
 import type { Split } from "../data/dataset.ts";
 import { checkCaption, scoreTruth } from "../data/shapes_check.ts";
 import type { Scene } from "../data/shapes.ts";
@@ -31,6 +32,8 @@ export interface HeldOutOptions {
   readonly interrupt: Interrupt;
   /** Width of the beam. Default 1: greedy. */
   readonly beam?: number;
+  /** Features of the split's pictures, made by the encoder as it is. Default: it sees the pixels. */
+  readonly features?: FeatureSource;
 }
 
 /**
@@ -41,10 +44,10 @@ export interface HeldOutOptions {
 export async function heldOutScores(
   loaded: Pick<LoadedModel, "model" | "vocabulary" | "info">,
   split: Split,
-  { scenes, interrupt, beam }: HeldOutOptions,
+  { scenes, interrupt, beam, features }: HeldOutOptions,
 ): Promise<HeldOutScores | undefined> {
   const { onBatch, done } = validationProgress(interrupt, "pictures");
-  const found = await validateCaptions(loaded, split, { beam, onBatch }).finally(done);
+  const found = await validateCaptions(loaded, split, { beam, features, onBatch }).finally(done);
   if (!found) return undefined;
   const { captions, scores, warnings } = found;
   const images = split.images.slice(0, captions.length);

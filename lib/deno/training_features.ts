@@ -4,7 +4,8 @@
 import type { PictureChanges } from "../data/augmented.ts";
 import type { BatchLoader, BatchSequence, WordBatch } from "../data/batches.ts";
 import { count } from "../data/captions.ts";
-import { FeatureLoader } from "../data/feature_batches.ts";
+import type { Split } from "../data/dataset.ts";
+import { FeatureLoader, type FeatureSource } from "../data/feature_batches.ts";
 import { FEATURE_TYPES, type FeatureOrigin, type FeatureType } from "../data/feature_origin.ts";
 import type { CaptionModel } from "../models/caption_model.ts";
 import type { HostPictures } from "../models/device_batch.ts";
@@ -42,11 +43,20 @@ export interface FeatureFlags {
   readonly featuresType?: FeatureType;
 }
 
+/** Features of held-out pictures, as long as the encoder is the one that made them. */
+export interface HeldFeatures {
+  readonly source: FeatureSource;
+  /** The last step after which they hold. */
+  readonly until: number;
+}
+
 /** What a run reads its batches from. */
 export interface TrainingBatches {
   readonly loader: BatchSequence<WordBatch & HostPictures>;
   /** For the model file and resuming: pixels and f32 features are "exact", they give the same losses. */
   readonly recipe: { readonly features: "exact" | "f16" };
+  /** Features of the held-out pictures, where there are some. */
+  readonly held?: HeldFeatures;
   close(): void;
 }
 
@@ -85,14 +95,15 @@ export async function trainingBatches(
   if (!found && flags.features === "auto") return pixels;
   const { origin, dir } = found ?? await makeFeatures(model, dataset, flags);
   const features = await openFeatures(dir);
-  const source = features.source(dataset.train.images.map(({ id }) => dataset.files.get(id)!));
+  const sourceOf = ({ images }: Split) => features.source(images.map(({ id }) => dataset.files.get(id)!));
   const where = features.inMemory ? "from memory" : "read ahead from the disk";
   console.error(
     `features ${origin.positions} × ${origin.channels} ${origin.type} of ${count(files.length)} pictures, ` +
       `${where}: ${dir}`,
   );
   return {
-    loader: new FeatureLoader(loader, source, { until: frozenUntil }),
+    loader: new FeatureLoader(loader, sourceOf(dataset.train), { until: frozenUntil }),
+    held: { source: sourceOf(dataset.val), until: frozenUntil },
     recipe: { features: origin.type === "f16" ? "f16" : "exact" },
     close: () => features.close(),
   };

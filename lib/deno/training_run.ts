@@ -19,6 +19,7 @@ import { type Interrupt, watchInterrupt } from "./interrupt.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { RunKeeper } from "./run_keeper.ts";
 import { checkpointDue, sampleCaptions, sampleLines, validationProgress } from "./training.ts";
+import type { HeldFeatures } from "./training_features.ts";
 import { TrainLog } from "./train_log.ts";
 
 /** What the flags say of a run's rhythm and end. */
@@ -52,6 +53,8 @@ export interface TrainingParts {
   readonly team?: Team;
   /** What takes the steps where it is not the trainer itself: then a first validation says what it starts from. */
   readonly selfCritical?: SelfCritical;
+  /** Features of the held-out pictures: they are validated on without the encoder. Default: it sees their pixels. */
+  readonly held?: HeldFeatures;
   /** Scenes behind the pictures, where they are known. */
   readonly scenes?: ReadonlyMap<number, Scene>;
 }
@@ -208,6 +211,8 @@ export class TrainingRun {
   ): Promise<boolean> {
     const { trainer: { model }, dataset: { val, train, vocabulary }, batch, info, scenes } = this.#parts;
     const writer = { model, vocabulary, info };
+    const { held } = this.#parts;
+    const features = held && step <= held.until ? held.source : undefined;
     if (val.images.length === 0) {
       for (const line of await sampleCaptions(writer, train)) console.error(line);
       this.#keeper.progress.validated = step;
@@ -216,11 +221,12 @@ export class TrainingRun {
     const entropy: { crossEntropy?: number } = {};
     if (!this.#parts.selfCritical) {
       const { onBatch, done } = validationProgress(interrupt);
-      entropy.crossEntropy = await validationLoss(model, val, { batchSize: batch, onBatch });
+      entropy.crossEntropy = await validationLoss(model, val, { batchSize: batch, features, onBatch });
       done();
       if (entropy.crossEntropy === undefined) return false;
     }
-    const written = await heldOutScores(writer, val, { scenes, interrupt, beam: this.#flags.valBeam });
+    const { valBeam: beam } = this.#flags;
+    const written = await heldOutScores(writer, val, { scenes, interrupt, beam, features });
     if (!written) return false;
     const scores = { ...entropy, ...written.scores };
     await log.validation(step, { epoch, scores });

@@ -7,10 +7,12 @@ import { checkEnsemble, ensembleDecoder } from "./ensemble.ts";
 import { isUnspaced } from "../text/segment.ts";
 import type { LoadedModel } from "./model_file.ts";
 import { sampleCaptions, type SampleOptions } from "./sample.ts";
+import type { Tensor } from "../tensor.ts";
 
 /** What writes captions: a model, or several with the same vocabulary, whose probabilities are averaged. */
 export type Writer = CaptionWriter | readonly CaptionWriter[];
-type CaptionWriter = Pick<LoadedModel, "model" | "vocabulary">;
+/** One model with its words. */
+export type CaptionWriter = Pick<LoadedModel, "model" | "vocabulary">;
 
 /** How captions are found: the likeliest by a beam search, or drawn at random where `samples` is given. */
 export type CaptionOptions = BeamOptions | SampleOptions;
@@ -46,7 +48,7 @@ export async function captionPixels(
 ): Promise<WrittenCaption[][]> {
   const writers = "model" in writer ? [writer] : writer;
   checkEnsemble(writers);
-  const [{ model, vocabulary }] = writers;
+  const [{ model }] = writers;
   const { size } = model.config.preprocessing;
   const batch = pixels.length / (size * size * 3);
   if (!Number.isInteger(batch) || batch === 0) {
@@ -54,22 +56,32 @@ export async function captionPixels(
       `Cannot caption ${pixels.length} bytes: a picture has ${size * size * 3} (${size} × ${size} × 3)`,
     );
   }
-  const members = scope(() => {
+  const features = scope(() => {
     const uploaded = uploadPixels(model.backend, pixels);
-    return writers.map(({ model }) => ({
-      decoder: model.decoder,
-      features: model.encode(uploaded, { batch, training: false }),
-    }));
+    return writers.map(({ model }) => model.encode(uploaded, { batch, training: false }));
   });
+  return await captionFeatures(writers, features, options);
+}
+
+/**
+ * Captions pictures that the writers' encoders have looked at: as {@linkcode captionPixels}.
+ *
+ * @param features [B, P, D] of each writer; they are disposed of.
+ */
+export async function captionFeatures(
+  writers: readonly CaptionWriter[],
+  features: readonly Tensor[],
+  options: CaptionOptions = {},
+): Promise<WrittenCaption[][]> {
   try {
-    const [{ decoder, features }] = members;
-    const together = members.length === 1 ? decoder : ensembleDecoder(members);
+    const members = writers.map(({ model: { decoder } }, i) => ({ decoder, features: features[i] }));
+    const together = members.length === 1 ? members[0].decoder : ensembleDecoder(members);
     const captions = "samples" in options
-      ? await sampleCaptions(together, features, { minWords: 1, ...options })
-      : await beamSearch(together, features, { minWords: 1, ...options });
-    return captions.map((list) => list.map((caption) => write(caption, vocabulary.words)));
+      ? await sampleCaptions(together, features[0], { minWords: 1, ...options })
+      : await beamSearch(together, features[0], { minWords: 1, ...options });
+    return captions.map((list) => list.map((caption) => write(caption, writers[0].vocabulary.words)));
   } finally {
-    for (const { features } of members) features.dispose();
+    for (const each of features) each.dispose();
   }
 }
 

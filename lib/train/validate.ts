@@ -1,5 +1,6 @@
 // This module is browser compatible.
 import { type Batch, BatchLoader, type BatchSource } from "../data/batches.ts";
+import { type FeatureBatch, type FeatureSource, firstEpoch } from "../data/feature_batches.ts";
 import type { CaptionModel } from "../models/caption_model.ts";
 import { uploadBatch } from "../models/device_batch.ts";
 import { scope } from "../scope.ts";
@@ -16,6 +17,8 @@ export function usualValidationSteps(stepsPerEpoch: number): number {
 export interface ValidationOptions {
   /** Captions in a batch. */
   readonly batchSize: number;
+  /** Features of the split's pictures, made by the encoder as it is. Default: it sees each caption's picture. */
+  readonly features?: FeatureSource;
   /** Called after each batch; returning true ends the validation without a result. */
   readonly onBatch?: (done: number, total: number) => Promise<boolean>;
 }
@@ -28,10 +31,10 @@ export interface ValidationOptions {
 export async function validationLoss(
   model: CaptionModel,
   split: BatchSource,
-  { batchSize, onBatch }: ValidationOptions,
+  { batchSize, features, onBatch }: ValidationOptions,
 ): Promise<number | undefined> {
   const loader = new BatchLoader(split, { batchSize, shuffle: false });
-  const read = async (batch: Batch) => {
+  const read = async (batch: Batch | FeatureBatch) => {
     const entropy = scope(() =>
       model.loss(uploadBatch(model.backend, batch), { training: false }).crossEntropy
     );
@@ -44,7 +47,7 @@ export async function validationLoss(
   let sum = 0;
   let words = 0;
   let done = 0;
-  for (const batch of loader.epoch(0)) {
+  for await (const batch of firstEpoch(loader, features)) {
     const reading = await read(batch);
     sum += reading.value * reading.words;
     words += reading.words;

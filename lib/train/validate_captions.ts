@@ -1,6 +1,7 @@
 // This module is browser compatible.
 /** Validation as the model will be used: it writes captions on its own, and these are scored. */
 
+import type { FeatureSource } from "../data/feature_batches.ts";
 import type { Split } from "../data/dataset.ts";
 import { captionSplit } from "../models/caption_split.ts";
 import type { LoadedModel } from "../models/model_file.ts";
@@ -21,6 +22,8 @@ export interface CaptionValidationOptions {
   readonly beam?: number;
   /** Pictures in a batch. Default 50. */
   readonly batchSize?: number;
+  /** Features of the split's pictures, made by the encoder as it is. Default: it sees the pixels. */
+  readonly features?: FeatureSource;
   /** Called after each batch; returning true ends the validation without a result. */
   readonly onBatch?: (done: number, total: number) => Promise<boolean>;
 }
@@ -52,7 +55,7 @@ export interface CaptionValidation {
 export async function validateCaptions(
   writer: Pick<LoadedModel, "model" | "vocabulary" | "info">,
   split: Split,
-  { beam = 1, batchSize = 50, onBatch }: CaptionValidationOptions = {},
+  { beam = 1, batchSize = 50, features, onBatch }: CaptionValidationOptions = {},
 ): Promise<CaptionValidation | undefined> {
   const images = split.images.slice(0, MOST_PICTURES);
   const maxLength = Math.min(MOST_WORDS, split.tokens.longest - 1); // the start token is not written
@@ -61,6 +64,7 @@ export async function validateCaptions(
     beam,
     maxLength,
     batchSize,
+    features,
     most: images.length,
     onProgress: async (done, total) => ended = await onBatch?.(done, total) ?? false,
   });
