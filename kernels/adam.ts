@@ -2,7 +2,7 @@
 /** The optimiser's kernels: the global norm of all gradients in two steps, and Adam, which clips by it. */
 
 import { address } from "./address.ts";
-import { defineKernel, linearGrid, type Program } from "./kernel.ts";
+import { ceilDiv, defineKernel, linearGrid, type Program } from "./kernel.ts";
 import wgsl from "./adam.wgsl" with { type: "text" };
 import normWgsl from "./global_norm.wgsl" with { type: "text" };
 import sumSquaresWgsl from "./sum_squares.wgsl" with { type: "text" };
@@ -83,6 +83,7 @@ export const adamKernel = defineKernel({
   wgsl,
   inputs: ["d_parameter", "factor"],
   outputs: ["parameter", "m", "v"],
+  inPlace: ["parameter", "m", "v"],
   params: {
     count: "u32",
     learning_rate: "f32",
@@ -98,7 +99,7 @@ export const adamKernel = defineKernel({
     keep: "f32",
   },
   constants: { WORKGROUP },
-  workgroups: ({ count }) => linearGrid(count, WORKGROUP),
+  workgroups: ({ count }) => linearGrid(ceilDiv(count, 4), WORKGROUP),
   cpu({ d_parameter, factor, parameter, m, v }, params) {
     if (factor[0] < 0) return;
     const { count, learning_rate, beta1, beta2, decay1, decay2, epsilon } = params;

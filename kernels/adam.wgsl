@@ -8,7 +8,7 @@
 // factor:          [1]
 // parameter, m, v: [count], updated in place
 //
-// One invocation owns one element.
+// One invocation owns four elements. What pads the last four of a buffer is updated with them and means nothing.
 // Reference: cpu() in adam.ts. Source: Kingma and Ba (2015), algorithm 1; the corrections 1 / (1 - beta^t) come from the
 // host. keep is 1 - learning_rate * weight decay for AdamW (Loshchilov and Hutter, 2019), else 1.
 
@@ -30,22 +30,24 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> d_parameter: array<f32>;
+@group(0) @binding(1) var<storage, read> d_parameter: array<vec4f>;
 @group(0) @binding(2) var<storage, read> factor: array<f32>;
-@group(0) @binding(3) var<storage, read_write> parameter: array<f32>;
-@group(0) @binding(4) var<storage, read_write> m: array<f32>;
-@group(0) @binding(5) var<storage, read_write> v: array<f32>;
+@group(0) @binding(3) var<storage, read_write> parameter: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> m: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> v: array<vec4f>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * WORKGROUP;
-  if (i >= params.count || factor[0] < 0.0) { return; }
-  let clipped = clamp(d_parameter[i] * factor[0], -params.max_value, params.max_value);
-  let g = clipped + params.l2 * parameter[i];
+  let scale = factor[0];
+  if (4u * i >= params.count || scale < 0.0) { return; }
+  let old = parameter[i];
+  let clipped = clamp(d_parameter[i] * scale, vec4f(-params.max_value), vec4f(params.max_value));
+  let g = clipped + params.l2 * old;
   let new_m = params.beta1 * m[i] + params.decay1 * g;
   let new_v = params.beta2 * v[i] + params.decay2 * g * g;
   m[i] = new_m;
   v[i] = new_v;
   let step = params.learning_rate * new_m * params.correction1 / (sqrt(new_v * params.correction2) + params.epsilon);
-  parameter[i] = params.keep * parameter[i] - step;
+  parameter[i] = params.keep * old - step;
 }

@@ -15,6 +15,7 @@ export const addInPlaceKernel = defineKernel({
   wgsl: addInPlaceWgsl,
   inputs: ["x"],
   outputs: ["y"],
+  inPlace: ["y"],
   params: { count: "u32" },
   constants: { WORKGROUP },
   workgroups: ({ count }) => linearGrid(count, WORKGROUP),

@@ -49,6 +49,8 @@ export interface Kernel<B extends string = string, P extends string = string> ex
   readonly inputs: readonly B[];
   /** Buffers that are written, and may be read. */
   readonly outputs: readonly B[];
+  /** Outputs of which an element is read only by the invocation that writes it, and before it does. */
+  readonly inPlace?: readonly NoInfer<B>[];
   /** Parameters in the order of the WGSL struct `Params`. */
   readonly params: Readonly<Record<P, ParamType>>;
   /** Other programs with the same bindings, for other shapes or adapters. */

@@ -11,6 +11,7 @@ export const movingAverageKernel = defineKernel({
   wgsl,
   inputs: ["x"],
   outputs: ["average"],
+  inPlace: ["average"],
   params: { count: "u32", decay: "f32", share: "f32" },
   constants: { WORKGROUP },
   workgroups: ({ count }) => linearGrid(count, WORKGROUP),

@@ -11,6 +11,7 @@ export const sgdKernel = defineKernel({
   wgsl,
   inputs: ["d_parameter", "factor"],
   outputs: ["parameter", "velocity"],
+  inPlace: ["parameter", "velocity"],
   params: { count: "u32", learning_rate: "f32", momentum: "f32", max_value: "f32", l2: "f32" },
   constants: { WORKGROUP },
   workgroups: ({ count }) => linearGrid(count, WORKGROUP),

@@ -86,8 +86,8 @@ describe("training with one seed", () => {
 
     it(`${decoder}: gives the same bytes from texels as from buffers`, { ignore: lacksAdapter }, async () => {
       const models: Uint8Array[] = [];
-      for (const texelBytes of [0, Infinity]) {
-        const webgpu = await openWebgpu({ texelBytes });
+      for (const texelLoads of [0, Infinity]) {
+        const webgpu = await openWebgpu({ texelLoads });
         models.push(await trained(webgpu, decoder));
         webgpu.close();
       }

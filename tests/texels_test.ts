@@ -1,5 +1,5 @@
 // This module runs in Deno only.
-/** Inputs read as texels on software adapters: the WGSL made for it, and that texels never show old numbers. */
+/** Buffers read as texels on software adapters: the WGSL made for it, and that texels never show old numbers. */
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { addInPlaceKernel, copyKernel } from "../kernels/elementwise.ts";
@@ -7,7 +7,7 @@ import type { Program } from "../kernels/kernel.ts";
 import { KERNELS } from "../kernels/mod.ts";
 import type { Storage } from "../lib/backend/backend.ts";
 import { openWebgpu, type WebgpuBackend } from "../lib/backend/webgpu.ts";
-import { texelInputs, withTexels } from "../lib/backend/webgpu_texels.ts";
+import { texelBuffers, withTexels } from "../lib/backend/webgpu_texels.ts";
 import { lacksAdapter } from "./devices.ts";
 
 describe("WGSL for texels", () => {
@@ -17,21 +17,28 @@ describe("WGSL for texels", () => {
     @group(0) @binding(3) var<storage, read> ids: array<u32>;
     @group(0) @binding(4) var<storage, read_write> y: array<f32>;
     fn main() { ${body} }`;
-  const body = (text: string) => /fn main\(\) \{ (.*) \}/.exec(withTexels(program(text), ["x", "b"]))![1];
+  const body = (text: string) =>
+    /fn main\(\) \{ (.*) \}/.exec(withTexels(program(text), ["x", "b", "y"], 5))![1];
 
   it("reads by a function, one read inside the other too, and writes as before", () => {
     assert.equal(body("y[i] = x[j / 4u].z;"), "y[i] = texel_of_x(u32(j / 4u)).z;");
     assert.equal(body("s.x[0] = x[i][u32(b[2])];"), "s.x[0] = texel_of_x(u32(i))[u32(texel_of_b(u32(2)))];");
-    const lines = withTexels(program(""), ["b"]).split("\n");
+    assert.equal(
+      body("y[i] += 2.0 * y[j]; if (y[i] == 1.0) { }"),
+      "y[i] = texel_of_y(u32(i)) + (2.0 * texel_of_y(u32(j))); if (texel_of_y(u32(i)) == 1.0) { }",
+    );
+    const lines = withTexels(program(""), ["b", "y"], 5).split("\n");
     assert.match(lines[1], /var<storage, read> x: array<vec4f>; *$/);
-    assert.match(lines[2], /binding\(2\) var b: texture_2d<f32>;$/);
+    assert.match(lines[2], /binding\(2\) var texels_of_b: texture_2d<f32>;$/);
+    assert.match(lines[4], /binding\(4\) var<storage, read_write> y: array<f32>;$/);
+    assert.ok(lines.includes("@group(0) @binding(5) var texels_of_y: texture_2d<f32>;"), lines.join("\n"));
   });
 
-  it("is for inputs of floats that nothing points to", () => {
+  it("is for floats that nothing points to", () => {
     const inputs = ["x", "b", "ids"];
-    assert.equal(texelInputs(program(""), inputs), 0b011);
-    assert.equal(texelInputs(program("let p = &x[0];"), inputs), 0b010);
-    assert.equal(texelInputs(program("let b = 1.0;"), inputs), 0b001);
+    assert.equal(texelBuffers(program(""), inputs), 0b011);
+    assert.equal(texelBuffers(program("let p = &x[0];"), inputs), 0b010);
+    assert.equal(texelBuffers(program("let b = 1.0;"), inputs), 0b001);
   });
 
   it("is understood by every kernel's every program", { ignore: lacksAdapter }, async () => {
@@ -40,14 +47,13 @@ describe("WGSL for texels", () => {
     let derived = 0;
     for (const kernel of KERNELS) {
       for (const { name, wgsl } of [kernel as Program, ...kernel.variants ?? []]) {
-        const bits = texelInputs(wgsl, kernel.inputs);
-        const floats = kernel.inputs.filter((input) =>
-          new RegExp(`> ${input}: array<(f32|vec4f)>`).test(wgsl)
-        );
-        assert.deepEqual(kernel.inputs.filter((_, i) => bits >> i & 1), floats, name);
+        const read = [...kernel.inputs, ...kernel.inPlace ?? []];
+        const bits = texelBuffers(wgsl, read);
+        const floats = read.filter((buffer) => new RegExp(`> ${buffer}: array<(f32|vec4f)>`).test(wgsl));
+        assert.deepEqual(read.filter((_, i) => bits >> i & 1), floats, name);
         if (bits === 0) continue;
-        const { messages } = await device.createShaderModule({ code: withTexels(wgsl, floats) })
-          .getCompilationInfo();
+        const code = withTexels(wgsl, floats, 1 + kernel.inputs.length + kernel.outputs.length);
+        const { messages } = await device.createShaderModule({ code }).getCompilationInfo();
         assert.deepEqual(messages.map(({ message }) => message), [], name);
         derived++;
       }
@@ -60,7 +66,7 @@ describe("WGSL for texels", () => {
 describe("inputs read as texels", { ignore: lacksAdapter }, () => {
   let backend: WebgpuBackend;
   beforeAll(async () => {
-    backend = await openWebgpu({ texelBytes: 0, poolBytes: 1 << 16 });
+    backend = await openWebgpu({ texelLoads: 0, poolBytes: 1 << 16 });
   });
   afterAll(() => backend.close());
 

@@ -19,7 +19,7 @@ import { convolution, CONVOLUTIONS } from "./kernel_cases/convolutions.ts";
 import { KERNEL_CASES, type KernelCase, runCase } from "./kernel_cases/mod.ts";
 
 const [cpu] = backends;
-const open = async (texelBytes: number) => lacksAdapter ? undefined : await openWebgpu({ texelBytes });
+const open = async (texelLoads: number) => lacksAdapter ? undefined : await openWebgpu({ texelLoads });
 const [fromBuffers, fromTexels] = [await open(Infinity), await open(0)];
 
 async function check(backend: Backend, cases: readonly KernelCase[]): Promise<void> {

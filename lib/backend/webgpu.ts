@@ -1,7 +1,7 @@
 // This module is browser compatible.
 /** WebGPU as a device: kernels are recorded, and run when somebody reads. */
 
-import type { AdapterTraits, Kernel, NumberArray, Program } from "../../kernels/kernel.ts";
+import type { AdapterTraits, Grid, Kernel, NumberArray, Program } from "../../kernels/kernel.ts";
 import type { Backend, MemoryUse, Storage, StorageType } from "./backend.ts";
 import { ErrorLog } from "./webgpu_errors.ts";
 import { testHalves } from "./webgpu_half_check.ts";
@@ -17,8 +17,8 @@ import { texelsAreFaster } from "./webgpu_texels_check.ts";
 
 /** Bytes of freed memory kept for reuse. */
 const POOL_BYTES = 512 * 2 ** 20;
-/** Below it, copying an input into a texture takes longer than it saves. */
-const TEXEL_BYTES = 4096;
+/** With fewer loads, copying an input into a texture takes longer than it saves. */
+const TEXEL_LOADS = 4096;
 
 /** Limits that are asked for as high as the adapter has them. */
 const LIMITS = [
@@ -44,10 +44,10 @@ export interface WebgpuOptions {
   /** Open it with f16 storage, tested before it is used. Default false. */
   readonly halves?: boolean;
   /**
-   * Inputs of so many bytes or more are read as texels. Default: never on GPUs; on adapters played by a CPU a bound
-   * that was measured, or never, whichever a trial finds faster.
+   * An input is read as texels where at least so many loads of it are expected: one for each element or invocation.
+   * Default: never on GPUs; on adapters played by a CPU a bound that was measured, or never, as a trial finds faster.
    */
-  readonly texelBytes?: number;
+  readonly texelLoads?: number;
 }
 
 /**
@@ -79,12 +79,12 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<WebgpuBac
     requiredFeatures: features,
     requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
   });
-  const faster = options.texelBytes === undefined && adapter.info.isFallbackAdapter &&
+  const faster = options.texelLoads === undefined && adapter.info.isFallbackAdapter &&
     await texelsAreFaster(device, adapter.info.description);
   const backend = new WebgpuBackend(
     device,
     adapter.info,
-    faster ? { ...options, texelBytes: TEXEL_BYTES } : options,
+    faster ? { ...options, texelLoads: TEXEL_LOADS } : options,
   );
   if (options.halves) await testHalves(backend);
   return backend;
@@ -98,8 +98,8 @@ export class WebgpuBackend implements Backend {
   readonly halves: boolean;
   /** What kernels choose their programs by. */
   readonly traits: AdapterTraits;
-  /** Inputs of so many bytes or more are read as texels. */
-  readonly texelBytes: number;
+  /** An input of which at least so many loads are expected is read as texels. */
+  readonly texelLoads: number;
 
   readonly #device: GPUDevice;
   readonly #errors = new ErrorLog();
@@ -119,7 +119,7 @@ export class WebgpuBackend implements Backend {
   constructor(device: GPUDevice, info: GPUAdapterInfo, options: WebgpuOptions = {}) {
     this.#device = device;
     this.traits = options.traits ?? { software: info.isFallbackAdapter };
-    this.texelBytes = options.texelBytes ?? Infinity;
+    this.texelLoads = options.texelLoads ?? Infinity;
     this.halves = device.features.has("shader-f16");
     const title = info.description || info.device || info.vendor || "unnamed adapter";
     this.description = `WebGPU (${title}${info.isFallbackAdapter ? ", a software adapter" : ""})`;
@@ -222,7 +222,7 @@ export class WebgpuBackend implements Backend {
       if (type === "f16") halves |= 1 << i;
       bound[i] = buffer;
     }
-    const texels = this.texelBytes < Infinity ? this.#fillTexels(program, prepared, halves) : 0;
+    const texels = this.texelLoads < Infinity ? this.#fillTexels(program, prepared, halves, grid) : 0;
     const compiled = this.#programs.compile(program, prepared, halves, texels);
     if (compiled.failure) throw new Error(compiled.failure);
     const { groups } = this.#programs.layout(prepared, texels);
@@ -235,13 +235,15 @@ export class WebgpuBackend implements Backend {
     }
   }
 
-  /** Fills the textures of the bound inputs that are worth it, and tells which these are, as bits in their order. */
-  #fillTexels(program: Program, prepared: PreparedKernel, halves: number): number {
-    let texels = this.#programs.texelInputs(program, prepared) & ~halves;
-    for (let i = 0; i < prepared.inputs; i++) {
+  /** Fills the textures of the bound buffers that are worth it, and tells which these are, as bits in their order. */
+  #fillTexels(program: Program, prepared: PreparedKernel, halves: number, grid: Grid): number {
+    const invocations = 64 * grid[0] * grid[1] * grid[2];
+    let texels = this.#programs.texelBuffers(program, prepared) & ~halves;
+    for (let i = 0; texels >> i > 0; i++) {
       const buffer = this.#bound[i];
       if ((texels >> i & 1) === 0) continue;
-      if (buffer.bytes < this.texelBytes || !fitsTexels(this.#device, buffer.bytes)) texels &= ~(1 << i);
+      const loads = Math.max(buffer.bytes / 4, invocations);
+      if (loads < this.texelLoads || !fitsTexels(this.#device, buffer.bytes)) texels &= ~(1 << i);
       else if (this.#pool.texelsOf(buffer).stale) this.#recorder.fill(buffer.texels!, buffer);
     }
     return texels;

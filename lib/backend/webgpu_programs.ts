@@ -6,7 +6,7 @@ import type { ErrorLog } from "./webgpu_errors.ts";
 import { withHalves } from "./webgpu_half.ts";
 import { type BoundGroup, BoundGroups } from "./webgpu_groups.ts";
 import type { PooledBuffer } from "./webgpu_pool.ts";
-import { texelInputs, withTexels } from "./webgpu_texels.ts";
+import { texelBuffers, withTexels } from "./webgpu_texels.ts";
 
 /** Bind groups kept for one layout. Beyond it all are dropped: what is in use is made again. */
 const MAX_BIND_GROUPS = 4096;
@@ -31,7 +31,9 @@ export interface PreparedKernel {
   readonly inputs: number;
   readonly params: readonly string[];
   readonly types: readonly ParamType[];
-  /** By which of the inputs are textures, as bits in their order; made when asked for, {@linkcode ProgramCache.layout}. */
+  /** Buffers that may be read as texels, as bits in their order: inputs, and what is updated in place. */
+  readonly mayBeTexels: number;
+  /** By which buffers are read as texels, as bits; made when asked for, {@linkcode ProgramCache.layout}. */
   readonly layouts: Layout[];
   /** Bytes from one dispatch's parameters to the next's. */
   readonly slot: number;
@@ -52,7 +54,7 @@ export class ProgramCache {
   #kernels = new Map<Kernel, PreparedKernel>();
   /** By program, then by which of its buffers hold f16 and which are textures, as bits. */
   #programs = new Map<Program, CompiledProgram[]>();
-  #texelInputs = new Map<Program, number>();
+  #texelBuffers = new Map<Program, number>();
   #layouts = new Map<string, Layout>();
 
   constructor(readonly device: GPUDevice, readonly uniforms: GPUBuffer, readonly errors: ErrorLog) {}
@@ -63,12 +65,15 @@ export class ProgramCache {
     if (known) return known;
     const params = Object.keys(kernel.params);
     const alignment = this.device.limits.minUniformBufferOffsetAlignment;
+    const buffers = [...kernel.inputs, ...kernel.outputs];
+    const readOnce = [...kernel.inputs, ...kernel.inPlace ?? []];
     const prepared: PreparedKernel = {
       name: kernel.name,
-      buffers: [...kernel.inputs, ...kernel.outputs],
+      buffers,
       inputs: kernel.inputs.length,
       params,
       types: params.map((name) => kernel.params[name]),
+      mayBeTexels: readOnce.reduce((bits, name) => bits | 1 << buffers.indexOf(name), 0),
       layouts: [],
       slot: alignment * Math.ceil(params.length * 4 / alignment),
     };
@@ -80,7 +85,7 @@ export class ProgramCache {
    * The pipeline of `program`; where it does not compile, a read will throw why.
    *
    * @param halves Which of the kernel's buffers hold f16: bit i stands for buffer i.
-   * @param texels Which of its inputs are textures, likewise.
+   * @param texels Which are read as texels, likewise.
    */
   compile(program: Program, kernel: PreparedKernel, halves: number, texels: number): CompiledProgram {
     let forms = this.#programs.get(program);
@@ -91,17 +96,17 @@ export class ProgramCache {
     );
   }
 
-  /** Which of its inputs `program` can read as texels, as bits in their order. */
-  texelInputs(program: Program, { buffers, inputs }: PreparedKernel): number {
-    let bits = this.#texelInputs.get(program);
+  /** Which of the kernel's buffers `program` can read as texels, as bits in their order. */
+  texelBuffers(program: Program, { buffers, mayBeTexels }: PreparedKernel): number {
+    let bits = this.#texelBuffers.get(program);
     if (bits === undefined) {
-      bits = texelInputs(program.wgsl, buffers.slice(0, inputs));
-      this.#texelInputs.set(program, bits);
+      bits = texelBuffers(program.wgsl, buffers) & mayBeTexels;
+      this.#texelBuffers.set(program, bits);
     }
     return bits;
   }
 
-  /** The layout of a kernel whose inputs are textures where `texels` says so. */
+  /** The layout of a kernel that reads those of its buffers as texels where `texels` says so. */
   layout(kernel: PreparedKernel, texels: number): Layout {
     return kernel.layouts[texels] ??= this.#layout(
       kernel.inputs,
@@ -134,16 +139,15 @@ export class ProgramCache {
     checkAliases(kernel, buffers);
     const { group, groups, uniformBytes } = this.layout(kernel, texels);
     if (groups.size >= MAX_BIND_GROUPS) groups.clear();
-    const gpu = this.device.createBindGroup({
-      layout: group,
-      entries: [
-        { binding: 0, resource: { buffer: this.uniforms, size: uniformBytes } },
-        ...buffers.map((buffer, i): GPUBindGroupEntry => ({
-          binding: i + 1,
-          resource: texels >> i & 1 ? buffer.texels!.view : { buffer: buffer.gpu },
-        })),
-      ],
+    const resources: GPUBindingResource[] = [{ buffer: this.uniforms, size: uniformBytes }];
+    const behind: GPUBindingResource[] = [];
+    buffers.forEach(({ gpu, texels: copy }, i) => {
+      const asTexels = texels >> i & 1;
+      resources.push(asTexels && i < kernel.inputs ? copy!.view : { buffer: gpu });
+      if (asTexels && i >= kernel.inputs) behind.push(copy!.view);
     });
+    const entries = [...resources, ...behind].map((resource, binding) => ({ binding, resource }));
+    const gpu = this.device.createBindGroup({ layout: group, entries });
     return groups.add(gpu, buffers);
   }
 
@@ -156,15 +160,12 @@ export class ProgramCache {
     const add = (kind: Omit<GPUBindGroupLayoutEntry, "binding" | "visibility">) =>
       entries.push({ binding: entries.length, visibility: GPUShaderStage.COMPUTE, ...kind });
     add({ buffer: { type: "uniform", hasDynamicOffset: true } });
+    const texture: GPUTextureBindingLayout = { sampleType: "unfilterable-float" };
     for (let i = 0; i < inputs; i++) {
-      const texture = texels >> i & 1;
-      add(
-        texture
-          ? { texture: { sampleType: "unfilterable-float" } }
-          : { buffer: { type: "read-only-storage" } },
-      );
+      add(texels >> i & 1 ? { texture } : { buffer: { type: "read-only-storage" } });
     }
     for (let i = 0; i < outputs; i++) add({ buffer: { type: "storage" } });
+    for (let i = inputs; i < inputs + outputs; i++) if (texels >> i & 1) add({ texture });
     const group = this.device.createBindGroupLayout({ label: key, entries });
     const pipeline = this.device.createPipelineLayout({ label: key, bindGroupLayouts: [group] });
     const layout: Layout = { group, pipeline, uniformBytes, groups: new BoundGroups() };
@@ -181,7 +182,7 @@ function derived(program: Program, buffers: readonly string[], halves: number, t
   }
   if (texels !== 0) {
     name += ":texels";
-    wgsl = withTexels(wgsl, buffers.filter((_, i) => texels >> i & 1));
+    wgsl = withTexels(wgsl, buffers.filter((_, i) => texels >> i & 1), 1 + buffers.length);
   }
   return wgsl === program.wgsl ? program : { ...program, name, wgsl };
 }

@@ -13,42 +13,49 @@ import { closing, declarationOf, indexOfAny, isPointedTo, withoutComments } from
 const WIDTH = 1024;
 const TEXEL_BYTES = 16; // four f32
 
-/** What a program reads an input's texels by. The last texel of a row may be the last of all. */
-const ACCESSORS: Readonly<Record<string, (name: string) => string>> = {
-  vec4f: (name) =>
-    `fn texel_of_${name}(i: u32) -> vec4f { return textureLoad(${name}, vec2u(i % ${WIDTH}u, i / ${WIDTH}u), 0); }`,
-  f32: (name) =>
-    `fn texel_of_${name}(i: u32) -> f32 { return textureLoad(${name}, vec2u(i / 4u % ${WIDTH}u, i / ${
-      4 * WIDTH
-    }u), 0)[i % 4u]; }`,
-};
+/** Types of elements that a texel holds. */
+const TYPES = ["f32", "vec4f"];
 
-/** Which of `inputs` the program can read as texels: bit i stands for input i. */
-export function texelInputs(wgsl: string, inputs: readonly string[]): number {
+/** Which of `buffers` the program could read as texels: bit i stands for buffer i. */
+export function texelBuffers(wgsl: string, buffers: readonly string[]): number {
   const code = withoutComments(wgsl);
   let bits = 0;
-  inputs.forEach((name, i) => {
+  buffers.forEach((name, i) => {
     const type = declarationOf(name).exec(code)?.[2];
-    if (type !== undefined && type in ACCESSORS && !isPointedTo(code, name)) bits |= 1 << i;
+    if (type !== undefined && TYPES.includes(type) && !isPointedTo(code, name)) bits |= 1 << i;
   });
   return bits;
 }
 
 /**
- * The program with the named inputs in textures.
+ * The program with the named buffers in textures.
+ *
+ * An output stays a buffer as well, to be written, and its texture is bound behind everything else.
  *
  * @param wgsl A program.
- * @param names Some of its {@linkcode texelInputs}.
+ * @param names Some of its {@linkcode texelBuffers}, in the order of their bindings.
+ * @param free The first binding that the program leaves free.
  */
-export function withTexels(wgsl: string, names: readonly string[]): string {
+export function withTexels(wgsl: string, names: readonly string[], free: number): string {
   let code = withoutComments(wgsl);
-  const accessors: string[] = [];
+  const declarations: string[] = [];
   for (const name of names) {
     const declaration = declarationOf(name);
-    accessors.push(ACCESSORS[declaration.exec(code)![2]](name));
-    code = code.replace(declaration, `var ${name}: texture_2d<f32>`);
+    const [, start, type] = declaration.exec(code)!;
+    const texture = `var texels_of_${name}: texture_2d<f32>`;
+    if (start.includes("read_write")) declarations.push(`@group(0) @binding(${free++}) ${texture};`);
+    else code = code.replace(declaration, texture);
+    declarations.push(accessor(name, type));
   }
-  return `${translate(code, indexOfAny(names))}\n${accessors.join("\n")}\n`;
+  return `${translate(code, indexOfAny(names))}\n${declarations.join("\n")}\n`;
+}
+
+/** A function that reads element `i`. The last texel of a row may be the last of all. */
+function accessor(name: string, type: string): string {
+  const load = (texel: string) =>
+    `textureLoad(texels_of_${name}, vec2u(${texel} % ${WIDTH}u, ${texel} / ${WIDTH}u), 0)`;
+  const value = type === "vec4f" ? load("i") : `${load("(i / 4u)")}[i % 4u]`;
+  return `fn texel_of_${name}(i: u32) -> ${type} { return ${value}; }`;
 }
 
 function translate(text: string, use: RegExp): string {
@@ -57,10 +64,16 @@ function translate(text: string, use: RegExp): string {
   const [, name] = found;
   const open = found.index + name.length;
   const close = closing(text, open);
+  const before = text.slice(0, found.index);
   const index = translate(text.slice(open + 1, close), use);
-  return `${text.slice(0, found.index)}texel_of_${name}(u32(${index}))${
-    translate(text.slice(close + 1), use)
-  }`;
+  const after = text.slice(close + 1);
+  const load = `texel_of_${name}(u32(${index}))`;
+  const [assignment, operator] = /^\s*([-+*/]?)=(?!=)/.exec(after) ?? [];
+  if (assignment === undefined) return `${before}${load}${translate(after, use)}`;
+  const end = after.indexOf(";");
+  const value = translate(after.slice(assignment.length, end), use).trim();
+  const result = operator ? `${load} ${operator} (${value})` : value;
+  return `${before}${name}[${index}] = ${result}${translate(after.slice(end), use)}`;
 }
 
 /** A buffer's numbers as a texture. */

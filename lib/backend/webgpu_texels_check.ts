@@ -78,7 +78,7 @@ async function measure(device: GPUDevice): Promise<boolean> {
   device.pushErrorScope("validation"); // a program that does not compile does nothing, and fast
   try {
     const fromBuffer = trial(WGSL, { buffer: x });
-    const fromTexels = trial(withTexels(WGSL, ["x"]), texels.view);
+    const fromTexels = trial(withTexels(WGSL, ["x"], 3), texels.view);
     const want = (await fromBuffer(7)).numbers; // the compiler runs at the first dispatch
     const got = (await fromTexels(7)).numbers;
     if (want.some((number, i) => number !== got[i])) return false;

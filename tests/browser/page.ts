@@ -68,7 +68,7 @@ async function compileAll(): Promise<string[]> {
 
 /** Makes `globalThis.checks`; a page loads this module and calls it. */
 export function offerChecks(): void {
-  const backends = Promise.all([openCpu(), openWebgpu({ texelBytes: Infinity })]); // the kernels' own WGSL
+  const backends = Promise.all([openCpu(), openWebgpu({ texelLoads: Infinity })]); // the kernels' own WGSL
   const checks: BrowserChecks = {
     devices: async () => (await backends).map(({ description }) => description),
     compile: compileAll,
