@@ -1,7 +1,8 @@
 // This module is browser compatible.
-import { defineKernel, linearGrid } from "./kernel.ts";
+import { ceilDiv, defineKernel, linearGrid, type Program } from "./kernel.ts";
 import wgsl from "./embedding.wgsl" with { type: "text" };
 import backwardWgsl from "./embedding_backward.wgsl" with { type: "text" };
+import backwardWorkgroupWgsl from "./embedding_backward_workgroup.wgsl" with { type: "text" };
 
 const WORKGROUP = 64;
 
@@ -24,6 +25,13 @@ export const embeddingKernel = defineKernel({
   },
 });
 
+// An invocation an element looks through all N ids itself: 330,000 times 640 in a batch of captions.
+const backwardWorkgroup: Program<"N" | "E"> = {
+  name: "embedding_backward_workgroup",
+  wgsl: backwardWorkgroupWgsl,
+  workgroups: ({ N, E }) => linearGrid(N * ceilDiv(E, 64), 1),
+};
+
 /** Adds up the gradients of each row's uses; see `embedding_backward.wgsl`. Fill d_weight with zeros before. */
 export const embeddingBackwardKernel = defineKernel({
   name: "embedding_backward",
@@ -33,6 +41,8 @@ export const embeddingBackwardKernel = defineKernel({
   params: { N: "u32", E: "u32" },
   constants: { WORKGROUP },
   workgroups: ({ N, E }) => linearGrid(N * E, WORKGROUP),
+  variants: [backwardWorkgroup],
+  choose: (_, { software }): Program<"N" | "E"> => software ? embeddingBackwardKernel : backwardWorkgroup,
   cpu({ ids, d_y, d_weight }, { N, E }) {
     for (let n = 0; n < N; n++) {
       for (let e = 0; e < E; e++) d_weight[ids[n] * E + e] += d_y[n * E + e];

@@ -8,7 +8,8 @@
 // One workgroup of 16 × 16 invocations computes a tile of 64·R × 64·R elements of c, one invocation 4·R × 4·R of
 // them in registers: R vec4s of rows, 64 rows apart, and R vec4s of columns, 64 columns apart. Blocks of 16 steps
 // of K lie in workgroup memory, k-major, so that a step of K is R loads of a vec4 from each for 16·R·R products.
-// While a block is multiplied the next one is already on its way into registers.
+// While a block is multiplied the next one is already on its way into registers. What is fetched along K arrives turned:
+// neighbours write to different steps, so those keep their columns in orders that lie in different banks.
 //
 // ALIGNED: the offsets, row lengths and strides of a and b are multiples of 4, so that a vec4 is one load; else it
 // is put together from two. Twin: cpu() in matmul.ts.
@@ -116,11 +117,16 @@ fn turned(step: u32) -> vec4f {
   return vec4f(next[0][step], next[1][step], next[2][step], next[3][step]);
 }
 
+// What a column's number is combined with at a step, where it was fetched along K: for four neighbours' steps, 4 apart,
+// this spreads two columns each over all eight places of a vec4 in the banks.
+fn shuffle(step: u32, along: bool) -> u32 { return select(0u, step / 4u * 2u, along); }
+
 fn put_a_one(r: u32, part: u32) {
   if (TRANSPOSE_A) {
     a_tile[part + 64u * R * r] = next[r];
   } else {
-    a_tile[(part % 4u * 4u + r) * 16u * R + part / 4u] = turned(r);
+    let step = part % 4u * 4u + r;
+    a_tile[step * 16u * R + ((part / 4u) ^ shuffle(step, true))] = turned(r);
   }
 }
 
@@ -133,7 +139,8 @@ fn put_a(part: u32) {
 
 fn put_b_one(r: u32, part: u32) {
   if (TRANSPOSE_B) {
-    b_tile[(part % 4u * 4u + r) * 16u * R + part / 4u] = turned(r);
+    let step = part % 4u * 4u + r;
+    b_tile[step * 16u * R + ((part / 4u) ^ shuffle(step, true))] = turned(r);
   } else {
     b_tile[part + 64u * R * r] = next[r];
   }
@@ -214,11 +221,13 @@ fn main(
     if (carries_a) { fetch_a(part, first_a, m0, k0 + BLOCK); }
     if (carries_b) { fetch_b(part, first_b, n0, k0 + BLOCK); }
     for (var k = 0u; k < BLOCK; k++) {
-      let p = b_tile[k * 16u * R + local.x];
+      let row4 = local.y ^ shuffle(k, !TRANSPOSE_A);
+      let column4 = local.x ^ shuffle(k, TRANSPOSE_B);
+      let p = b_tile[k * 16u * R + column4];
       var q = vec4f();
-      if (R > 1u) { q = b_tile[k * 32u + 16u + local.x]; }
-      add_rows(0u, a_tile[k * 16u * R + local.y], p, q);
-      if (R > 1u) { add_rows(4u, a_tile[k * 32u + 16u + local.y], p, q); }
+      if (R > 1u) { q = b_tile[k * 32u + 16u + column4]; }
+      add_rows(0u, a_tile[k * 16u * R + row4], p, q);
+      if (R > 1u) { add_rows(4u, a_tile[k * 32u + 16u + row4], p, q); }
     }
   }
 

@@ -156,15 +156,17 @@ function* recurrent(): Generator<KernelCase> {
       params,
     }));
   }
-  for (const [N, E] of [[1, 1], [6, 5], [13, 67]]) {
+  for (const [N, E] of [[1, 1], [6, 5], [13, 67], [601, 66]]) {
     yield kernelCase(embeddingKernel, `${N} words of ${E}`, (n) => ({
       arrays: { weight: n.uniform(7 * E), ids: n.ids(N, 7), y: unwritten(N * E) },
       params: { N, E },
     }));
-    yield kernelCase(embeddingBackwardKernel, `${N} words of ${E}, some twice`, (n) => ({
-      arrays: { ids: n.ids(N, 7), d_y: n.uniform(N * E), d_weight: new Float64Array(7 * E) },
-      params: { N, E },
-    }));
+    for (const program of [embeddingBackwardKernel, ...embeddingBackwardKernel.variants!.map(folded)]) {
+      yield kernelCase(embeddingBackwardKernel, `${N} words of ${E}, some twice`, (n) => ({
+        arrays: { ids: n.ids(N, 7), d_y: n.uniform(N * E), d_weight: new Float64Array(7 * E) },
+        params: { N, E },
+      }), { program });
+    }
   }
 }
 

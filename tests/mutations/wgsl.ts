@@ -133,6 +133,11 @@ export const WGSL_CHANGES: Changes = {
     ["index", "d_y[m * params.E + e]", "d_y[e * params.N + m]"],
     ["term", "for (var m = n; m < params.N; m++)", "for (var m = n; m < n + 1u; m++)"],
   ],
+  embedding_backward_workgroup: [
+    ["sign", "sum += d_y", "sum -= d_y"],
+    ["index", "(base + 32u * w +", "(32u * w +"],
+    ["term", "atomicLoad(&earlier) != 0u", "false"],
+  ],
   lstm_cell_backward: [
     ["sign", "1.0 - tanh_c * tanh_c", "1.0 + tanh_c * tanh_c"],
     ["index", "cell[params.c_in_offset + index]", "cell[params.c_out_offset + index]"],
