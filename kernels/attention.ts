@@ -26,7 +26,7 @@ const WORKGROUP = 64;
 export const SQUASHES = { relu: 0, tanh: 1 } as const;
 
 /** By number; NaN goes through. */
-export const SQUASH: readonly ((u: number) => number)[] = [(u) => u <= 0 ? 0 : u, Math.tanh];
+const SQUASH: readonly ((u: number) => number)[] = [(u) => u <= 0 ? 0 : u, Math.tanh];
 /** Their gradients, from u. */
 const SLOPE: readonly ((u: number) => number)[] = [(u) => Number(u > 0), (u) => 1 - Math.tanh(u) ** 2];
 /** What the engine's loops of each are called behind their name. */

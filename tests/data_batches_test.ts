@@ -1,13 +1,7 @@
 // This module runs in Deno only.
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import {
-  type Batch,
-  batches,
-  BatchLoader,
-  type BatchOptions,
-  type BatchSource,
-} from "../lib/data/batches.ts";
+import { type Batch, BatchLoader, type BatchOptions, type BatchSource } from "../lib/data/batches.ts";
 import { assignSplits } from "../lib/data/splits.ts";
 import { encodeCaptions } from "../lib/data/token_table.ts";
 import { Vocabulary } from "../lib/text/vocabulary.ts";
@@ -108,7 +102,7 @@ describe("batches", () => {
       }
     }
     assert.deepEqual(
-      [...batches(source(), { batchSize: 8, seed: 1, epoch: 1, start: 5 })],
+      [...new BatchLoader(source(), { batchSize: 8, seed: 1 }).epoch(1, 5)],
       all(load(), 1).slice(5),
     );
     const endless = load().from({ epoch: 0, step: loader.stepsPerEpoch - 1 });

@@ -19,7 +19,7 @@ export function dotColumns(relaxed: boolean): number {
 }
 
 /** [sum of a, sum of b, sum of c, sum of d], each over four lanes. */
-export function sumsOfFour(f: FunctionBuilder, [a, b, c, d]: readonly F32x4[]): F32x4 {
+function sumsOfFour(f: FunctionBuilder, [a, b, c, d]: readonly F32x4[]): F32x4 {
   const ab = f.v128(a.shuffle(b, [0, 4, 1, 5]).add(a.shuffle(b, [2, 6, 3, 7])));
   const cd = f.v128(c.shuffle(d, [0, 4, 1, 5]).add(c.shuffle(d, [2, 6, 3, 7])));
   return f.v128(ab.shuffle(cd, [0, 1, 4, 5]).add(ab.shuffle(cd, [2, 3, 6, 7])));

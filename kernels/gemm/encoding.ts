@@ -57,7 +57,7 @@ export function section(id: number, content: Code): Code {
 }
 
 /** How many bytes there are. */
-export function lengthOf(code: Code): number {
+function lengthOf(code: Code): number {
   let length = 0;
   for (const part of code) {
     length += typeof part === "number" ? 1 : part instanceof Uint8Array ? part.length : lengthOf(part);

@@ -11,7 +11,7 @@ import { type Callee, type FunctionBuilder, integers, type ModuleBuilder } from 
 import { F32x4, I32 } from "./values.ts";
 
 /** Columns of a tile, and of a packed panel of B. */
-export const TILE_COLUMNS = 8;
+const TILE_COLUMNS = 8;
 /** Bytes of one packed row of B. */
 export const PANEL_BYTES = TILE_COLUMNS * 4;
 
@@ -25,7 +25,7 @@ export const ADD_TO_C = 1;
 export const RELU = 2;
 
 /** Writes a row of the tile: adds the bias where there is one and C where asked. */
-export function storeRow(
+function storeRow(
   f: FunctionBuilder,
   c: I32,
   row: readonly F32x4[],

@@ -10,9 +10,9 @@ import type { Outcome } from "./race.ts";
 import { STEP_WORK } from "./step_work.ts";
 
 /** What is raced everywhere, in the order of the report. */
-export const RACES: readonly Work[] = [...KERNEL_WORKS, STEP_WORK, ...CAPTION_WORKS];
+const RACES: readonly Work[] = [...KERNEL_WORKS, STEP_WORK, ...CAPTION_WORKS];
 /** What is raced where there is a real GPU: on a CPU each takes many seconds. */
-export const LARGE_RACES: readonly Work[] = [...LARGE_WORKS, DECODER_STEP_WORK];
+const LARGE_RACES: readonly Work[] = [...LARGE_WORKS, DECODER_STEP_WORK];
 
 /**
  * What of a report has `filter` in its name. Large races are for real GPUs, and for whoever asks for nothing else: on

@@ -173,20 +173,8 @@ function roomFor(pictures: number, size: number): Uint8Array {
   return new Uint8Array(new ArrayBuffer(Math.ceil(bytes / 4) * 4), 0, bytes);
 }
 
-/**
- * The batches of one epoch.
- *
- * @param options As for {@linkcode BatchLoader}, and the epoch (default 0) and the first step (default 0).
- */
-export function batches(
-  source: BatchSource,
-  options: BatchOptions & { readonly epoch?: number; readonly start?: number },
-): Generator<Batch, void> {
-  return new BatchLoader(source, options).epoch(options.epoch ?? 0, options.start ?? 0);
-}
-
 /** Captions as rows of equal length, padded with 0. */
-export function padCaptions(
+function padCaptions(
   tokens: TokenTable,
   captions: ArrayLike<number>,
 ): { readonly captions: Uint32Array; readonly lengths: Uint32Array; readonly columns: number } {

@@ -12,7 +12,7 @@ import {
 export type { CaptionImage, CaptionReport, CaptionSet, SplitName } from "./captions.ts";
 
 /** The smallest file of the format: what an error shows to someone who has another. */
-export const COCO_EXAMPLE =
+const COCO_EXAMPLE =
   '{"images": [{"id": 1, "file_name": "dog.jpg"}], "annotations": [{"id": 1, "image_id": 1, "caption": "A dog runs."}]}';
 
 /**

@@ -118,7 +118,7 @@ export async function buildDataset(
  *
  * @throws {RangeError} If the words should be given and the file has none, or there is no such tokenizer.
  */
-export function wordSource(
+function wordSource(
   set: CaptionSet,
   words: WordSource,
 ): (image: CaptionImage) => readonly (readonly string[])[] {

@@ -50,7 +50,7 @@ export function parseCaptionJson(json: unknown, { source }: SourceOptions): Capt
  *
  * @throws {SyntaxError} If the header lacks a column or a row a field: names the line.
  */
-export function parseCaptionsCsv(text: string, { source }: SourceOptions): CaptionSet {
+function parseCaptionsCsv(text: string, { source }: SourceOptions): CaptionSet {
   let rows;
   try {
     rows = parseCsv(text);
@@ -88,7 +88,7 @@ export function parseCaptionsCsv(text: string, { source }: SourceOptions): Capti
  *
  * @throws {SyntaxError} If an entry lacks its file or captions: names the entry.
  */
-export function parseCaptionList(json: unknown, { source }: SourceOptions): CaptionSet {
+function parseCaptionList(json: unknown, { source }: SourceOptions): CaptionSet {
   if (!Array.isArray(json)) {
     throw new SyntaxError(`Cannot read ${source}: it holds ${kindOf(json)}, ${EXPECTED}`);
   }
@@ -122,7 +122,7 @@ const TOKEN_LINE = /^(\S.*?)#\d+\t(.*)$/;
  *
  * @throws {SyntaxError} If a line has another form: names the line.
  */
-export function parseTokenText(text: string, { source }: SourceOptions): CaptionSet {
+function parseTokenText(text: string, { source }: SourceOptions): CaptionSet {
   const rows = [];
   for (const [i, line] of text.replace(/^\ufeff/, "").split(/\r?\n/).entries()) {
     if (line.trim() === "") continue;

@@ -15,7 +15,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /** A whole number: a number where that is exact, else a bigint. */
-export function fromBigInt(value: bigint): number | bigint {
+function fromBigInt(value: bigint): number | bigint {
   return BigInt.asIntN(54, value) === value ? Number(value) : value;
 }
 

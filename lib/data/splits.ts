@@ -14,7 +14,7 @@ export interface SplitOptions {
 }
 
 /** Share held out where nobody says. */
-export const DEFAULT_VAL_SHARE = 0.05;
+const DEFAULT_VAL_SHARE = 0.05;
 const MOST_VAL = 5000; // as many as Karpathy's: more make validation slow and hardly surer
 
 /**

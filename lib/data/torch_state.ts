@@ -103,7 +103,7 @@ class Collector {
 }
 
 /** Whether a record is a module of `torch.nn`, of a class made from one, or of TorchScript. */
-export function isModule(value: PickleValue | undefined): value is PickleRecord {
+function isModule(value: PickleValue | undefined): value is PickleRecord {
   if (!(value instanceof PickleRecord)) return false;
   return attributes(value)?.get("_modules") instanceof Map || isScripted(value);
 }

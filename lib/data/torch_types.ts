@@ -37,7 +37,7 @@ const STORAGES: Readonly<Record<string, TorchType>> = {
 };
 
 /** The type of a storage's class, e.g. `torch.FloatStorage` or `torch.cuda.HalfStorage`; undefined for others. */
-export function storageType(value: PickleValue): TorchType | undefined {
+function storageType(value: PickleValue): TorchType | undefined {
   if (!(value instanceof PickleClass) || !value.module.startsWith("torch")) return undefined;
   return Object.hasOwn(STORAGES, value.name) ? STORAGES[value.name] : undefined;
 }

@@ -157,7 +157,7 @@ async function onDisk(path: string, work: Promise<void>): Promise<void> {
  *
  * @throws {PictureError} Saying what they are.
  */
-export function checkPhoto(bytes: Uint8Array): void {
+function checkPhoto(bytes: Uint8Array): void {
   const { format, complete } = sniff(bytes);
   if (format !== "jpeg") {
     throw new PictureError(

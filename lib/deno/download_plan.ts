@@ -104,7 +104,7 @@ export interface Cost {
 }
 
 /** The cost of an archive and of what is unpacked from it. */
-export function archiveCost(
+function archiveCost(
   { aboutBytes }: Archive,
   { partBytes = 0, unpackedBytes }: { readonly partBytes?: number; readonly unpackedBytes: number },
 ): Cost {
@@ -152,7 +152,7 @@ export async function ensureRoom({ diskBytes }: Cost, dir: string): Promise<void
 }
 
 /** Bytes free for this user on a folder's disk; undefined where that may not be asked (`--allow-sys=statfs`). */
-export async function freeBytes(dir: string): Promise<number | undefined> {
+async function freeBytes(dir: string): Promise<number | undefined> {
   // Deno's own permission names do not list statfs, which its node:fs asks for.
   const permission = await Deno.permissions.query({ name: "sys", kind: "statfs" as "osRelease" });
   if (permission.state !== "granted") return undefined;

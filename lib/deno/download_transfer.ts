@@ -26,7 +26,7 @@ export interface Transferred {
 }
 
 /** Names the program to the hosts it loads from. */
-export const USER_AGENT = `Showtell/0.1 (image captioning tutorial; Deno ${Deno.version.deno})`;
+const USER_AGENT = `Showtell/0.1 (image captioning tutorial; Deno ${Deno.version.deno})`;
 
 /** Tries that brought at least this much are progress: they do not count towards giving up. */
 const PROGRESS_BYTES = 1 << 20;

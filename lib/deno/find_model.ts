@@ -1,7 +1,7 @@
 // This module runs in Deno only.
 
 /** Where `demo` leaves its model, below the data folder. */
-export const DEMO_FOLDER = "demo";
+const DEMO_FOLDER = "demo";
 
 /**
  * The newest of the models that training and the demo leave in a data folder.

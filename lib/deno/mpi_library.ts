@@ -4,10 +4,10 @@
 import type { MpiKind } from "./mpi.ts";
 
 /** Variable that names the library's file, where it is not in one of {@linkcode MPI_PATHS}. */
-export const MPI_LIBRARY = "SHOWTELL_MPI";
+const MPI_LIBRARY = "SHOWTELL_MPI";
 
 /** Where systems keep it. Full paths, since that is what a permission is given for: `--allow-ffi` of the task lists these. */
-export const MPI_PATHS: Readonly<Record<MpiKind, readonly string[]>> = {
+const MPI_PATHS: Readonly<Record<MpiKind, readonly string[]>> = {
   "Open MPI": [
     "/usr/lib/x86_64-linux-gnu/libmpi.so.40", // Debian, Ubuntu
     "/usr/lib/aarch64-linux-gnu/libmpi.so.40",

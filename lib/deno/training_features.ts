@@ -17,7 +17,7 @@ import { progressBar } from "./progress.ts";
 import { openShards } from "./shards.ts";
 
 /** Values of `--features`. */
-export const FEATURE_MODES = ["auto", "on", "off"] as const;
+const FEATURE_MODES = ["auto", "on", "off"] as const;
 
 /** Flags of `train` that say what is read. */
 export const FEATURE_OPTIONS = {
@@ -110,7 +110,7 @@ export async function trainingBatches(
 }
 
 /** The files of all pictures with pixels, in a fixed order. */
-export function picturesOf({ train, val, test, files }: DiskDataset) {
+function picturesOf({ train, val, test, files }: DiskDataset) {
   const images = [train, val, test].flatMap((split) => split?.images ?? []);
   return images.map(({ id }) => files.get(id)!);
 }

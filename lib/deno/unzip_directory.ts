@@ -43,7 +43,7 @@ export class DamageError extends Error {
  *
  * @throws {SyntaxError} If it would lie elsewhere.
  */
-export function pathInside(folder: string, name: string, archive: string): string {
+function pathInside(folder: string, name: string, archive: string): string {
   checkFileName(name, archive);
   return `${folder}/${name}`;
 }

@@ -8,7 +8,7 @@ import { PictureError } from "./picture_error.ts";
 import { readPngHeader } from "./png_header.ts";
 
 /** Pictures with more pixels are refused, unless told otherwise: decoding this many takes 1 to 2 GB. */
-export const MAX_PIXELS = 100_000_000;
+const MAX_PIXELS = 100_000_000;
 
 /** A picture that can be decoded, by its header. */
 export interface PictureHeader {

@@ -14,7 +14,7 @@ export interface EncoderSizes {
 }
 
 /** The sizes of pictures that an encoder takes, in pixels. */
-export function encoderSizes(name: EncoderName): EncoderSizes {
+function encoderSizes(name: EncoderName): EncoderSizes {
   if (name === "tiny") return { least: 8, step: 8 };
   // SqueezeNet's windows overlap and are rounded up: any size gives whole maps.
   return name === "squeezenet1_0" ? { least: 32, step: 1 } : { least: 32, step: 32 };

@@ -145,7 +145,7 @@ export function loadParameters(
 }
 
 /** [h, w, I, O] → [O, I, h, w]. */
-export function hwioToOihw(values: ArrayLike<number>, [h, w, I, O]: readonly number[]): Float32Array {
+function hwioToOihw(values: ArrayLike<number>, [h, w, I, O]: readonly number[]): Float32Array {
   const result = new Float32Array(values.length);
   for (let hw = 0; hw < h * w; hw++) {
     for (let i = 0; i < I; i++) {
@@ -156,7 +156,7 @@ export function hwioToOihw(values: ArrayLike<number>, [h, w, I, O]: readonly num
 }
 
 /** [O, I, h, w] → [h, w, I, O], the shape given. */
-export function oihwToHwio(values: ArrayLike<number>, [h, w, I, O]: readonly number[]): Float32Array {
+function oihwToHwio(values: ArrayLike<number>, [h, w, I, O]: readonly number[]): Float32Array {
   const result = new Float32Array(values.length);
   for (let hw = 0; hw < h * w; hw++) {
     for (let i = 0; i < I; i++) {

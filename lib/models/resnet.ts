@@ -10,7 +10,7 @@ const REDUCTION = 32;
 const WIDTHS = [64, 128, 256, 512] as const;
 
 /** Residual blocks of each layer, and whether they are bottlenecks: 1×1, 3×3, 1×1 to four times the width. */
-export const RESNETS = {
+const RESNETS = {
   resnet18: { depths: [2, 2, 2, 2], bottleneck: false },
   resnet34: { depths: [3, 4, 6, 3], bottleneck: false },
   resnet50: { depths: [3, 4, 6, 3], bottleneck: true },

@@ -21,7 +21,7 @@ const POOLED: readonly number[] = [3, 7, 12];
 const CHANNELS = 512;
 
 /** Rows and columns of the last map for pictures of a size. */
-export function squeezenetSide(size: number): number {
+function squeezenetSide(size: number): number {
   const pool = (side: number) => Math.ceil((side - 3) / 2) + 1;
   return pool(pool(pool(Math.floor((size - 7) / 2) + 1)));
 }

@@ -68,7 +68,7 @@ export class CollapseGuard {
 }
 
 /** What is wrong with captions' habits beside the references', a sentence each. */
-export function collapseWarnings(found: CaptionHabits, references: CaptionHabits): string[] {
+function collapseWarnings(found: CaptionHabits, references: CaptionHabits): string[] {
   const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
   const warnings: string[] = [];
   for (

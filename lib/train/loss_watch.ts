@@ -4,9 +4,9 @@
 import type { Reading } from "./trainer.ts";
 
 /** Steps in a row with a loss or a gradient that is not finite: an explosion. */
-export const MOST_BAD_STEPS = 3;
+const MOST_BAD_STEPS = 3;
 /** Steps in a row with a cross entropy far above the usual: an explosion. One odd batch is none. */
-export const MOST_HIGH_STEPS = 10;
+const MOST_HIGH_STEPS = 10;
 /** Cross entropies that say what is usual. */
 const WINDOW = 100;
 /** Far above the usual: this many medians more, and this many median deviations, and this many nats a word. */

@@ -25,7 +25,7 @@ export interface Lead extends RunOptions {
 type Rhythm = Omit<RunOptions, "checkpointDue">;
 
 /** Copies process 0's weights, the optimisers' state and the step to all: where a run begins, goes on or goes back to. */
-export async function shareState(group: Communicator, trainer: Trainer): Promise<void> {
+async function shareState(group: Communicator, trainer: Trainer): Promise<void> {
   for (const { tensor } of [...trainer.model.parameters.all, ...trainer.tensors]) {
     const numbers = await tensor.read();
     group.broadcast(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength));

@@ -12,7 +12,7 @@ import { captionHabits } from "./collapse.ts";
 import { captionWarnings } from "./caption_warnings.ts";
 
 /** Pictures at most: the first ones of the split. As many as the Karpathy split validates on. */
-export const MOST_PICTURES = 5000;
+const MOST_PICTURES = 5000;
 /** Words of a caption at most, the end token included. */
 const MOST_WORDS = 50;
 

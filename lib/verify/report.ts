@@ -17,7 +17,7 @@ export interface VerifiedCase {
 /**
  * How many times a golden's tolerance an adapter may be off: GPUs fuse, reorder and approximate exp.
  */
-export const WEBGPU_FACTOR = 10;
+const WEBGPU_FACTOR = 10;
 
 /** Gathers errors of one case and keeps the one nearest to (or farthest beyond) its tolerance. */
 export class WorstError {
