@@ -16,6 +16,7 @@
  */
 import { type AttendedPicture, attentionPage } from "../lib/deno/attention_page.ts";
 import { CAPTION_ABOUT, CAPTION_OPTIONS } from "../lib/deno/caption_options.ts";
+import { printCaptions, printFailure } from "../lib/deno/caption_report.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
 import { encodePng } from "../lib/deno/encode.ts";
 import { findModel } from "../lib/deno/find_model.ts";
@@ -24,102 +25,71 @@ import { openDevice } from "../lib/deno/open_device.ts";
 import { loadPictures } from "../lib/deno/pictures.ts";
 import { progressBar } from "../lib/deno/progress.ts";
 import { runScript } from "../lib/deno/run_script.ts";
-import { captionPlan } from "../lib/deno/search_options.ts";
+import { captionPlan, requireAttention } from "../lib/deno/search_options.ts";
 import { ensureFileWritable, writeFileAtomic } from "../lib/deno/write_file.ts";
-import { captionPixels, type WrittenCaption } from "../lib/models/captioner.ts";
+import { captionPixels } from "../lib/models/captioner.ts";
 
 /** Pictures captioned together. */
 const BATCH = 16;
 
 await runScript(async () => {
   const options = parseOptions(Deno.args, CAPTION_OPTIONS, CAPTION_ABOUT);
+  const { positionals: paths, attention: page, sample, candidates: count = sample ?? 1 } = options;
 
-  // 1. The model, on the device.
+  // 1. The model, on the device. Several models write together: their probabilities are averaged.
   const files = options.model.length > 0 ? options.model : [await findModel(options.data)];
-  if (options.attention) await ensureFileWritable(options.attention);
+  if (page) await ensureFileWritable(page);
   const backend = await openDevice(options);
   const models = await loadModels(backend, files);
+  if (page) requireAttention(models, files);
   console.error(`captioning with ${files.join(", ")} on ${backend.description}`);
 
-  // 2. The pictures, as the model was trained to see them; then their captions, a batch at a time.
+  // 2. How captions are found: by a beam search, or drawn at random.
+  const beam = sample === undefined ? Math.max(options.beam ?? 5, count) : options.beam;
+  const search = captionPlan({ ...options, beam, attention: page !== undefined }, models[0].vocabulary);
+
+  // 3. The pictures, decoded, upright and resized as those that the model was trained on, a batch at a time.
   const { preprocessing } = models[0].model.config;
   const { size } = preprocessing;
-  const paths = options.positionals;
+  const maxPixels = options.maxMegapixels * 1e6;
   const bar = paths.length > BATCH
     ? progressBar({ label: "Captioning", total: paths.length, unit: "pictures" })
     : undefined;
   const attended: AttendedPicture[] = [];
-  let done = 0;
-  let failed = 0;
-  const { sample, candidates: count = sample ?? 1 } = options;
-  const beam = sample === undefined ? Math.max(options.beam ?? 5, count) : options.beam;
-  const attention = options.attention !== undefined;
-  const search = captionPlan({ ...options, beam, attention }, models[0].vocabulary);
-  let captioned = 0;
-  for await (
-    const batch of loadPictures(paths, preprocessing, {
-      batch: BATCH,
-      maxPixels: options.maxMegapixels * 1e6,
-    })
-  ) {
+  const wishes = { ...options, count, many: paths.length > 1 };
+  let [done, captioned, failed] = [0, 0, 0];
+  for await (const batch of loadPictures(paths, preprocessing, { batch: BATCH, maxPixels })) {
     const good = batch.flatMap((picture) => picture.pixels ? [picture.pixels] : []);
     const pixels = new Uint8Array(good.length * size * size * 3);
     good.forEach((one, i) => pixels.set(one, i * one.length));
+
+    // 4. Pixels → encoder → features → the search over the decoder → words.
     const place = sample === undefined ? {} : { firstImage: captioned }; // random numbers are a picture's own
     const captions = good.length > 0 ? await captionPixels(models, pixels, { ...search, ...place }) : [];
     captioned += good.length;
 
-    // 3. One line for each picture, in the order asked for.
+    // 5. What came of each picture, in the order asked for.
     for (const { path: image, pixels, error } of batch) {
       done++;
       if (error) {
         failed++;
-        if (options.json) console.log(JSON.stringify({ image, error: error.message }));
-        else console.error(error.message);
+        printFailure(image, error, options);
         continue;
       }
       const candidates = captions.shift()!.slice(0, count);
-      const [best] = candidates;
-      if (candidates.length < count) {
-        console.error(`${image}: the search found ${candidates.length} captions, ${count} were asked for`);
-      }
-      const unsaid = options.force.filter((word) => !best.words.some((said) => said.word === word));
-      if (unsaid.length > 0) {
-        console.error(
-          `${image}: found no caption that says ${unsaid.join(", ")}, raise --max-length or --beam`,
-        );
-      }
-      if (options.json) {
-        const found = candidates.map(captionJson);
-        console.log(JSON.stringify({ image, ...found[0], candidates: found }));
-      } else {
-        const many = paths.length > 1 ? `${image}: ` : "";
-        for (const { text, score } of candidates) {
-          console.log(count > 1 ? `${many}${text} (${score.toFixed(3)})` : `${many}${text}`);
-        }
-      }
-      if (options.attention) {
+      printCaptions(image, candidates, wishes);
+      if (page) {
         const png = await encodePng({ width: size, height: size, data: pixels });
-        attended.push({ name: image, png, caption: best });
+        attended.push({ name: image, png, caption: candidates[0] });
       }
     }
     bar?.update(done);
   }
   bar?.done();
-  if (options.attention) {
-    await writeFileAtomic(options.attention, attentionPage(attended));
-    console.error(`wrote ${options.attention}`);
+  if (page) {
+    await writeFileAtomic(page, attentionPage(attended));
+    console.error(`wrote ${page}`);
   }
   backend.close();
   return failed > 0 ? 1 : 0;
 });
-
-/** A caption as --json prints it. */
-function captionJson({ text: caption, score, logProbability, words }: WrittenCaption) {
-  return {
-    caption,
-    score,
-    logProbability,
-    words: words.map(({ word, probability }) => ({ word, probability })),
-  };
-}

@@ -120,6 +120,26 @@ describe("bad input", () => {
     assert.match(stderr, /^captioning with [^\n]+\n$/, "errors are in the JSON");
   });
 
+  it("caption shows no attention of a model that has none", async () => {
+    const into = ["--decoder", "show_tell", "--steps", "1"];
+    const { code } = await task("train", ...trainOn({ out: "blind" }), ...into);
+    assert.equal(code, 0);
+    const blind = `${dir}/blind/model.safetensors`;
+    const { code: refused, stderr } = await task(
+      "caption",
+      "--model",
+      blind,
+      "--attention",
+      `${dir}/a.html`,
+      good,
+    );
+    assert.equal(refused, 1);
+    assert.match(
+      stderr,
+      /^Cannot show where .*blind\/model\.safetensors looked: its decoder is show_tell, .* leave out/m,
+    );
+  });
+
   it("caption refuses a folder for its page before it looks at a picture", async () => {
     const { code, stdout, stderr } = await task(
       "caption",

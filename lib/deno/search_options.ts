@@ -3,6 +3,7 @@
 
 import type { BeamOptions } from "../models/beam_search.ts";
 import type { CaptionOptions } from "../models/captioner.ts";
+import type { LoadedModel } from "../models/model_file.ts";
 import { wordRules } from "../models/word_rules.ts";
 import type { Vocabulary } from "../text/vocabulary.ts";
 import { type OptionDefinitions, type Options, UsageError } from "./cli.ts";
@@ -56,6 +57,23 @@ export const SAMPLE_OPTIONS = {
 export type SearchFlags = Omit<Options<typeof SEARCH_OPTIONS>, "positionals">;
 /** Values of {@linkcode SAMPLE_OPTIONS}. */
 export type SampleFlags = Omit<Options<typeof SAMPLE_OPTIONS>, "positionals">;
+
+/**
+ * Makes sure that models attend to the picture, before a page is to show where.
+ *
+ * @param files Their names, for errors.
+ * @throws {RangeError} If one of them does not.
+ */
+export function requireAttention(models: readonly LoadedModel[], files: readonly string[]): void {
+  const blind = models.findIndex(({ model }) => model.config.decoder === "show_tell");
+  if (blind < 0) return;
+  throw new RangeError(
+    `Cannot show where ${
+      files[blind]
+    } looked: its decoder is show_tell, which reads the picture once, as a whole; ` +
+      `leave out --attention, or train with --decoder attend`,
+  );
+}
 
 /**
  * What the flags of a beam search say.
