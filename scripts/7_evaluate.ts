@@ -29,7 +29,7 @@ import {
 } from "../lib/deno/evaluation_source.ts";
 import { javaScores } from "../lib/deno/java_metrics.ts";
 import { describeError, runScript } from "../lib/deno/run_script.ts";
-import { ensureWritable, folderOf, writeFileAtomic } from "../lib/deno/write_file.ts";
+import { ensureFileWritable, writeFileAtomic } from "../lib/deno/write_file.ts";
 import { parseInstances } from "../lib/text/chair.ts";
 import { compareResults, comparisonLines } from "../lib/text/compare.ts";
 import { corpusFrequencies, frequencyTable, readFrequencies } from "../lib/text/document_frequencies.ts";
@@ -50,7 +50,7 @@ await runScript(async () => {
 
   // 1. What else it reads, and whether its results can be kept: found out now, not after hours.
   for (const path of [options.saveResults, options.saveDf, options.perImage, options.card]) {
-    if (path !== undefined) await ensureWritable(folderOf(path));
+    if (path !== undefined) await ensureFileWritable(path);
   }
   const others = options.compare ? await readResults(options.compare) : undefined;
   const instances = options.instances
