@@ -3,6 +3,7 @@
 
 import { ceilDiv, defineKernel, linearGrid, type Program } from "./kernel.ts";
 import wgsl from "./batch_norm.wgsl" with { type: "text" };
+import vec4Wgsl from "./batch_norm_vec4.wgsl" with { type: "text" };
 import combineWgsl from "./batch_norm_combine.wgsl" with { type: "text" };
 import combineWorkgroupWgsl from "./batch_norm_combine_workgroup.wgsl" with { type: "text" };
 import statisticsWgsl from "./batch_norm_statistics.wgsl" with { type: "text" };
@@ -129,6 +130,13 @@ export const batchNormCombineKernel = defineKernel({
   },
 });
 
+const vec4: Program<"rows" | "channels"> = {
+  name: "batch_norm_vec4",
+  wgsl: vec4Wgsl,
+  constants: { WORKGROUP },
+  workgroups: ({ rows, channels }) => linearGrid(rows * channels / 4, WORKGROUP),
+};
+
 /** `y = weight · (x − mean) / √(variance + epsilon) + bias` per channel, then ReLU where `relu` is 1; x, y [rows, C]. */
 export const batchNormKernel = defineKernel({
   name: "batch_norm",
@@ -138,6 +146,8 @@ export const batchNormKernel = defineKernel({
   params: { rows: "u32", channels: "u32", relu: "u32", epsilon: "f32" },
   constants: { WORKGROUP },
   workgroups: ({ rows, channels }) => linearGrid(rows * channels, WORKGROUP),
+  variants: [vec4],
+  choose: ({ channels }): Program<"rows" | "channels"> => channels % 4 === 0 ? vec4 : batchNormKernel,
   cpu({ x, mean, variance, weight, bias, y }, { rows, channels, relu, epsilon }) {
     for (let row = 0; row < rows; row++) {
       for (let c = 0; c < channels; c++) {

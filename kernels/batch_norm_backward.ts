@@ -4,6 +4,7 @@
 import { ceilDiv, defineKernel, linearGrid, type Program } from "./kernel.ts";
 import { shareStart } from "./batch_norm.ts";
 import wgsl from "./batch_norm_backward.wgsl" with { type: "text" };
+import vec4Wgsl from "./batch_norm_backward_vec4.wgsl" with { type: "text" };
 import sumsWgsl from "./batch_norm_backward_sums.wgsl" with { type: "text" };
 import sumsWorkgroupWgsl from "./batch_norm_backward_sums_workgroup.wgsl" with { type: "text" };
 
@@ -58,6 +59,13 @@ export const batchNormBackwardSumsKernel = defineKernel({
   },
 });
 
+const vec4: Program<"rows" | "channels"> = {
+  name: "batch_norm_backward_vec4",
+  wgsl: vec4Wgsl,
+  constants: { WORKGROUP },
+  workgroups: ({ rows, channels }) => linearGrid(rows * channels / 4, WORKGROUP),
+};
+
 /**
  * `d_x = weight / σ · (g − (Σ g + x̂ · Σ g x̂) / rows)`, or `weight / σ · g` where `training` is 0.
  *
@@ -71,6 +79,8 @@ export const batchNormBackwardKernel = defineKernel({
   params: { rows: "u32", channels: "u32", relu: "u32", training: "u32", epsilon: "f32" },
   constants: { WORKGROUP },
   workgroups: ({ rows, channels }) => linearGrid(rows * channels, WORKGROUP),
+  variants: [vec4],
+  choose: ({ channels }): Program<"rows" | "channels"> => channels % 4 === 0 ? vec4 : batchNormBackwardKernel,
   cpu({ x, y, d_y, mean, variance, weight, sums, d_x }, { rows, channels, relu, training, epsilon }) {
     for (let row = 0; row < rows; row++) {
       for (let c = 0; c < channels; c++) {

@@ -13,6 +13,7 @@ import {
   batchNormStatisticsKernel,
 } from "../../kernels/batch_norm.ts";
 import { batchNormBackwardKernel, batchNormBackwardSumsKernel } from "../../kernels/batch_norm_backward.ts";
+import type { Kernel, Program } from "../../kernels/kernel.ts";
 import { maxPool2dBackwardKernel, maxPool2dKernel } from "../../kernels/max_pool2d.ts";
 import { resizeAxisBackwardKernel, resizeAxisKernel } from "../../kernels/resize_axis.ts";
 import { folded, type KernelCase, kernelCase, type Numbers, unwritten } from "./case.ts";
@@ -100,8 +101,13 @@ function* resizes(): Generator<KernelCase> {
   }
 }
 
+/** Its programs: those for four channels at a time where that can be. */
+function programs<B extends string, P extends string>(kernel: Kernel<B, P>, channels: number): Program<P>[] {
+  return [kernel, ...(channels % 4 === 0 ? kernel.variants! : [])];
+}
+
 function* norms(): Generator<KernelCase> {
-  for (const [rows, channels] of [[2, 1], [37, 7], [130, 19], [641, 67]]) {
+  for (const [rows, channels] of [[2, 1], [37, 7], [53, 12], [130, 19], [641, 67]]) {
     const what = `${rows} × ${channels}`;
     const shares = batchNormShares(rows);
     const epsilon = Math.fround(1e-5);
@@ -129,10 +135,12 @@ function* norms(): Generator<KernelCase> {
       }), { program });
     }
     for (const relu of [0, 1]) {
-      yield kernelCase(batchNormKernel, `${what}, relu ${relu}`, (n) => ({
-        arrays: { x: n.uniform(size, 18, 22), ...row(n), bias: n.uniform(channels), y: unwritten(size) },
-        params: { rows, channels, relu, epsilon },
-      }));
+      for (const program of programs(batchNormKernel, channels)) {
+        yield kernelCase(batchNormKernel, `${what}, relu ${relu}`, (n) => ({
+          arrays: { x: n.uniform(size, 18, 22), ...row(n), bias: n.uniform(channels), y: unwritten(size) },
+          params: { rows, channels, relu, epsilon },
+        }), { program });
+      }
       const gradients = (n: Numbers) => ({
         x: n.uniform(size, 18, 22),
         y: n.uniform(size).map((value) => Math.max(0, value)), // of a ReLU
@@ -150,10 +158,17 @@ function* norms(): Generator<KernelCase> {
         }, { program });
       }
       for (const training of [0, 1]) {
-        yield kernelCase(batchNormBackwardKernel, `${what}, relu ${relu}, training ${training}`, (n) => ({
-          arrays: { ...gradients(n), ...row(n), sums: n.uniform(2 * channels, -9, 9), d_x: unwritten(size) },
-          params: { rows, channels, relu, training, epsilon },
-        }));
+        for (const program of programs(batchNormBackwardKernel, channels)) {
+          yield kernelCase(batchNormBackwardKernel, `${what}, relu ${relu}, training ${training}`, (n) => ({
+            arrays: {
+              ...gradients(n),
+              ...row(n),
+              sums: n.uniform(2 * channels, -9, 9),
+              d_x: unwritten(size),
+            },
+            params: { rows, channels, relu, training, epsilon },
+          }), { program });
+        }
       }
     }
   }

@@ -69,6 +69,11 @@ export const WGSL_CHANGES: Changes = {
     ["index", "normalised * sums[params.channels + c]", "normalised * sums[c]"],
     ["term", "sums[c] + normalised * sums[params.channels + c]", "sums[c]"],
   ],
+  batch_norm_backward_vec4: [
+    ["sign", "upstream -= (", "upstream += ("],
+    ["index", "normalised * sums[fours + c]", "normalised * sums[c]"],
+    ["term", "sums[c] + normalised * sums[fours + c]", "sums[c]"],
+  ],
   batch_norm_backward_sums: [
     ["sign", "(x[at] - centre)", "(x[at] + centre)"],
     ["index", "y[at] <= 0.0", "y[i] <= 0.0"],

@@ -1,0 +1,35 @@
+// batch_norm, four channels at a time: y = weight · (x − mean) / √(variance + epsilon) + bias per channel, then ReLU where relu is 1
+//
+// x, y: [rows, C], C a multiple of 4
+// mean, variance, weight, bias: [C]
+//
+// One invocation owns four elements of a row.
+// Twin: cpu() of batchNormKernel in batch_norm.ts.
+
+override WORKGROUP: u32 = 64;
+
+struct Params {
+  rows: u32,
+  channels: u32,
+  relu: u32,
+  epsilon: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> mean: array<vec4f>;
+@group(0) @binding(3) var<storage, read> variance: array<vec4f>;
+@group(0) @binding(4) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(5) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4f>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * WORKGROUP;
+  let fours = params.channels / 4u;
+  if (i >= params.rows * fours) { return; }
+  let c = i % fours;
+  let scale = weight[c] / sqrt(variance[c] + params.epsilon);
+  let value = (x[i] - mean[c]) * scale + bias[c];
+  y[i] = select(value, vec4f(), vec4<bool>(params.relu == 1u) & (value < vec4f())); // NaN stays NaN
+}
