@@ -83,7 +83,9 @@ fn fetch_a_one(r: u32, part: u32, k0: u32) {
     let i = output_of(r, k);
     next[r] = select(d_y[i / 4u], vec4f(), i == NOWHERE);
   } else {
-    next[r] = vec4f(one_of(r, k), one_of(r, k + 1u), one_of(r, k + 2u), one_of(r, k + 3u));
+    var value = vec4f(); // in a loop: of four copies some compilers (Subzero) make minutes of work
+    for (var e = 0u; e < 4u; e++) { value = vec4f(value.yzw, one_of(r, k + e)); }
+    next[r] = value;
   }
 }
 
@@ -114,12 +116,9 @@ fn fetch_b_one(r: u32, part: u32, k0: u32) {
   if (ALIGNED) {
     next[r] = select(vec4f(), weight[weight_of(channel, k) / 4u], k < steps);
   } else {
-    next[r] = vec4f(
-      weight_at(channel, k),
-      weight_at(channel, k + 1u),
-      weight_at(channel, k + 2u),
-      weight_at(channel, k + 3u),
-    );
+    var value = vec4f();
+    for (var e = 0u; e < 4u; e++) { value = vec4f(value.yzw, weight_at(channel, k + e)); }
+    next[r] = value;
   }
 }
 

@@ -89,7 +89,9 @@ fn fetch_a_one(r: u32, part: u32, k0: u32) {
     let i = input_of(row, k);
     next[r] = select(x[i / 4u], vec4f(), i == NOWHERE);
   } else {
-    next[r] = vec4f(one_of(row, k), one_of(row + 1u, k), one_of(row + 2u, k), one_of(row + 3u, k));
+    var value = vec4f(); // in a loop: of four copies some compilers (Subzero) make minutes of work
+    for (var e = 0u; e < 4u; e++) { value = vec4f(value.yzw, one_of(row + e, k)); }
+    next[r] = value;
   }
 }
 

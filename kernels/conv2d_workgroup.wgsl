@@ -87,7 +87,9 @@ fn fetch_a_one(r: u32, part: u32, k0: u32) {
     let i = input_of(r, k);
     next[r] = select(x[i / 4u], vec4f(), i == NOWHERE);
   } else {
-    next[r] = vec4f(one_of(r, k), one_of(r, k + 1u), one_of(r, k + 2u), one_of(r, k + 3u));
+    var value = vec4f(); // in a loop: of four copies some compilers (Subzero) make minutes of work
+    for (var e = 0u; e < 4u; e++) { value = vec4f(value.yzw, one_of(r, k + e)); }
+    next[r] = value;
   }
 }
 

@@ -1,7 +1,7 @@
 // This module runs in Deno only.
-/** A page in Debian's Chromium, without a window, that has our library: bundled, and served on loopback. */
+/** Pages in Debian's Chromium, without a window, that have our library: bundled, and served on loopback. */
 
-import { chromium, type Page } from "playwright-core";
+import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { EXECUTABLE } from "./executable.ts";
 
 /** WebGPU on SwiftShader, a Vulkan driver that Chromium brings along; nothing that calls home; root may run it. */
@@ -50,23 +50,9 @@ function serve(script: string, files: Readonly<Record<string, Uint8Array<ArrayBu
   });
 }
 
-/** An open page. */
-export interface OpenPage {
-  readonly page: Page;
-  /** Closes page, browser and server, and removes what they left. */
-  close(): Promise<void>;
-}
-
-/**
- * Opens the page.
- *
- * @param files What it may fetch, by path: "/model.safetensors".
- * @throws {Error} If its script fails.
- */
-export async function openPage(files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>): Promise<OpenPage> {
-  const folder = await Deno.makeTempDir({ prefix: "showtell_browser_" });
-  const server = serve(await bundle(folder), files);
-  const context = await chromium.launchPersistentContext(`${folder}/profile`, {
+/** A browser with our page. */
+async function launch(profile: string, url: string): Promise<{ context: BrowserContext; page: Page }> {
+  const context = await chromium.launchPersistentContext(profile, {
     executablePath: EXECUTABLE,
     headless: true,
     args: FLAGS,
@@ -74,15 +60,46 @@ export async function openPage(files: Readonly<Record<string, Uint8Array<ArrayBu
   const page = await context.newPage();
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(String(error)));
-  await page.goto(`http://127.0.0.1:${server.addr.port}/`);
+  await page.goto(url);
+  if (await page.evaluate(() => "checks" in globalThis)) return { context, page };
+  await context.close();
+  throw new Error(`Cannot run the page: ${errors.join("; ") || "its script offers no checks"}`);
+}
+
+/** Open pages, each in a browser of its own. */
+export interface OpenPages {
+  readonly pages: readonly Page[];
+  /** Closes pages, browsers and server, and removes what they left. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the page in `count` browsers: pages of one browser would share its GPU process, which compiles one program
+ * after the other.
+ *
+ * @param files What the pages may fetch, by path: "/model.safetensors".
+ * @throws {Error} If a page's script fails.
+ */
+export async function openPages(
+  count: number,
+  files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>,
+): Promise<OpenPages> {
+  const folder = await Deno.makeTempDir({ prefix: "showtell_browser_" });
+  const server = serve(await bundle(folder), files);
+  const url = `http://127.0.0.1:${server.addr.port}/`;
+  const launches = await Promise.allSettled(
+    Array.from({ length: count }, (_, i) => launch(`${folder}/profile${i}`, url)),
+  );
+  const opened = launches.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
   const close = async () => {
-    await context.close();
+    for (const { context } of opened) await context.close();
     await server.shutdown();
     await Deno.remove(folder, { recursive: true });
   };
-  if (!await page.evaluate(() => "checks" in globalThis)) {
+  const failure = launches.find((one) => one.status === "rejected");
+  if (failure) {
     await close();
-    throw new Error(`Cannot run the page: ${errors.join("; ") || "its script offers no checks"}`);
+    throw failure.reason;
   }
-  return { page, close };
+  return { pages: opened.map(({ page }) => page), close };
 }

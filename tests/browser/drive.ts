@@ -2,38 +2,75 @@
 /**
  * Opens the page in Chromium, has it check everything, and prints a {@linkcode PageReport} as JSON.
  *
- *     deno run --allow-all tests/browser/drive.ts MODEL WIDTHxHEIGHT [PATTERN…]
+ *     deno run --allow-all tests/browser/drive.ts MODEL WIDTHxHEIGHT
  *
  * A process of its own because playwright-core reads what no single permission allows.
  */
+import type { Page } from "playwright-core";
 import type { WrittenCaption } from "../../lib/mod.ts";
-import type { CaseResult } from "../kernel_cases/mod.ts";
-import { openPage } from "./chromium.ts";
+import { type CaseResult, KERNEL_CASES } from "../kernel_cases/mod.ts";
+import { openPages } from "./chromium.ts";
 import type { BrowserChecks } from "./page.ts";
 
-/** What a page found out. */
+/** What the pages found out. */
 export interface PageReport {
   readonly devices: readonly string[];
   readonly complaints: readonly string[];
+  /** Of every kernel case, in order. */
   readonly results: readonly CaseResult[];
   readonly captions: readonly (readonly WrittenCaption[])[];
 }
 
+/** Nearly all the time is SwiftShader's compiler, which works on one core. */
+const BROWSERS = Math.min(4, navigator.hardwareConcurrency);
+
+const LIMIT_S = 180; // a case takes 3 s of an idle core at most
+
 /** The page's checks, as seen from a function that runs in the page. */
-type Page = typeof globalThis & { readonly checks: BrowserChecks };
+type InPage = typeof globalThis & { readonly checks: BrowserChecks };
+
+/** What `work` gives, if it comes in time. */
+async function inTime<T>(work: Promise<T>, name: string): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const message =
+    `Cannot run ${name} in Chromium: no result after ${LIMIT_S} s. SwiftShader's compiler takes ` +
+    `time by the square of a program's length: helpers that load from buffers should be called in loops`;
+  const timer = setTimeout(() => reject(new Error(message)), LIMIT_S * 1000);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Runs every kernel case: each page takes the next one when it is done with one. */
+async function runCases(pages: readonly Page[]): Promise<CaseResult[]> {
+  const results: CaseResult[] = [];
+  let next = 0;
+  await Promise.all(pages.map(async (page) => {
+    while (next < KERNEL_CASES.length) {
+      const index = next++;
+      const { program, what } = KERNEL_CASES[index];
+      const result = page.evaluate((index) => (globalThis as InPage).checks.runCase(index), index);
+      results[index] = await inTime(result, `${program.name}, ${what}`);
+    }
+  }));
+  return results;
+}
 
 if (import.meta.main) {
-  const [model, size, ...except] = Deno.args;
-  const { page, close } = await openPage({ "/model.safetensors": await Deno.readFile(model) });
+  const [model, size] = Deno.args;
+  const { pages, close } = await openPages(BROWSERS, { "/model.safetensors": await Deno.readFile(model) });
+  const [page] = pages;
   try {
     const report: PageReport = {
-      devices: await page.evaluate(() => (globalThis as Page).checks.devices()),
-      complaints: await page.evaluate(() => (globalThis as Page).checks.compile()),
+      devices: await page.evaluate(() => (globalThis as InPage).checks.devices()),
+      complaints: await page.evaluate(() => (globalThis as InPage).checks.compile()),
       captions: await page.evaluate((size) => {
         const [width, height] = size.split("x").map(Number);
-        return (globalThis as Page).checks.caption("/model.safetensors", { width, height });
+        return (globalThis as InPage).checks.caption("/model.safetensors", { width, height });
       }, size),
-      results: await page.evaluate((except) => (globalThis as Page).checks.runCases(except), except),
+      results: await runCases(pages),
     };
     console.log(JSON.stringify(report, (_, value) => value === Infinity ? "Infinity" : value));
   } finally {

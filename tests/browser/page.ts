@@ -25,8 +25,8 @@ export interface BrowserChecks {
   devices(): Promise<string[]>;
   /** What the browser's WGSL compiler complains of: "kernels/x.wgsl:3:7 error: …"; nothing if all is well. */
   compile(): Promise<string[]>;
-  /** Runs the kernel cases on WebGPU whose programs match no pattern of `except`. */
-  runCases(except: readonly string[]): Promise<CaseResult[]>;
+  /** Runs one of the kernel cases on WebGPU. */
+  runCase(index: number): Promise<CaseResult>;
   /** The captions of a picture by the model file at `url`, on each of {@linkcode PAGE_DEVICES}. */
   caption(url: string, picture: { width: number; height: number }): Promise<WrittenCaption[][]>;
 }
@@ -72,17 +72,7 @@ export function offerChecks(): void {
   const checks: BrowserChecks = {
     devices: async () => (await backends).map(({ description }) => description),
     compile: compileAll,
-    async runCases(except) {
-      const [, webgpu] = await backends;
-      const patterns = except.map((pattern) => new RegExp(pattern));
-      const results: CaseResult[] = [];
-      for (const one of KERNEL_CASES) {
-        if (!patterns.some((pattern) => pattern.test(one.program.name))) {
-          results.push(await runCase(webgpu, one));
-        }
-      }
-      return results;
-    },
+    runCase: async (index) => runCase((await backends)[1], KERNEL_CASES[index]),
     async caption(url, picture) {
       const file = new Uint8Array(await (await fetch(url)).arrayBuffer());
       const captions: WrittenCaption[][] = [];

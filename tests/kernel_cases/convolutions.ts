@@ -70,6 +70,7 @@ const WORKGROUP: typeof REGISTERS = [
   ["64x64:3", [2, 9, 7, 12, 20, 3, 2, 1, 1]],
   ["128x128:3", [2, 11, 13, 16, 136, 3, 1, 1, 1]],
   ["64x64:0", [2, 8, 9, 6, 10, 5, 3, 2, 2]],
+  ["128x128:0", [3, 9, 7, 70, 138, 3, 2, 1, 1]],
 ];
 
 function* convolutionsOf(kernel: Kernel): Generator<KernelCase> {
