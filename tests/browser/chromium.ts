@@ -4,12 +4,18 @@
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { EXECUTABLE } from "./executable.ts";
 
-/** WebGPU on SwiftShader, a Vulkan driver that Chromium brings along; nothing that calls home; root may run it. */
+/**
+ * WebGPU on SwiftShader, a Vulkan driver that Chromium brings along; nothing that calls home; root may run it.
+ *
+ * Workgroup memory is not cleared when a kernel starts: SwiftShader compiles that to a store for each element, which
+ * takes it 2 s a program, half of all the time. No kernel reads what it has not written, so it may hold anything.
+ */
 const FLAGS = [
   "--enable-unsafe-webgpu",
   "--enable-features=Vulkan",
   "--use-vulkan=swiftshader",
   "--use-webgpu-adapter=swiftshader",
+  "--enable-dawn-features=disable_workgroup_init",
   "--no-sandbox",
   "--no-first-run",
   "--disable-background-networking",

@@ -10,21 +10,21 @@ import type { Page } from "playwright-core";
 import type { WrittenCaption } from "../../lib/mod.ts";
 import { type CaseResult, KERNEL_CASES } from "../kernel_cases/mod.ts";
 import { openPages } from "./chromium.ts";
-import type { BrowserChecks } from "./page.ts";
+import type { BrowserChecks, KernelInputs } from "./page.ts";
 
 /** What the pages found out. */
 export interface PageReport {
   readonly devices: readonly string[];
   readonly complaints: readonly string[];
   /** Of every kernel case, in order. */
-  readonly results: readonly CaseResult[];
+  readonly results: Readonly<Record<KernelInputs, readonly CaseResult[]>>;
   readonly captions: readonly (readonly WrittenCaption[])[];
 }
 
 /** Nearly all the time is SwiftShader's compiler, which works on one core. */
 const BROWSERS = Math.min(4, navigator.hardwareConcurrency);
 
-const LIMIT_S = 180; // a case takes 3 s of an idle core at most
+const LIMIT_S = 180; // a case takes 2 s of a core at most
 
 /** The page's checks, as seen from a function that runs in the page. */
 type InPage = typeof globalThis & { readonly checks: BrowserChecks };
@@ -43,16 +43,19 @@ async function inTime<T>(work: Promise<T>, name: string): Promise<T> {
   }
 }
 
-/** Runs every kernel case: each page takes the next one when it is done with one. */
-async function runCases(pages: readonly Page[]): Promise<CaseResult[]> {
-  const results: CaseResult[] = [];
-  let next = 0;
+/** Runs every kernel case, twice: each page takes the next one when it is done with one. */
+async function runCases(pages: readonly Page[]): Promise<PageReport["results"]> {
+  const results: Record<KernelInputs, CaseResult[]> = { buffers: [], texels: [] };
+  const jobs = KERNEL_CASES.flatMap((one, index) =>
+    (["buffers", "texels"] as const).map((inputs) => ({ one, index, inputs }))
+  ).values();
   await Promise.all(pages.map(async (page) => {
-    while (next < KERNEL_CASES.length) {
-      const index = next++;
-      const { program, what } = KERNEL_CASES[index];
-      const result = page.evaluate((index) => (globalThis as InPage).checks.runCase(index), index);
-      results[index] = await inTime(result, `${program.name}, ${what}`);
+    for (const { one, index, inputs } of jobs) {
+      const result = page.evaluate(
+        ([index, inputs]) => (globalThis as InPage).checks.runCase(index, inputs),
+        [index, inputs] as const,
+      );
+      results[inputs][index] = await inTime(result, `${one.program.name}, ${one.what} from ${inputs}`);
     }
   }));
   return results;

@@ -19,6 +19,9 @@ import { type CaseResult, KERNEL_CASES, runCase } from "../kernel_cases/mod.ts";
 /** The devices of a page. */
 export const PAGE_DEVICES = ["cpu", "webgpu"] as const;
 
+/** Whether kernels read their inputs from buffers, or all from texels. */
+export type KernelInputs = "buffers" | "texels";
+
 /** What the page offers, as `globalThis.checks`. */
 export interface BrowserChecks {
   /** What the backends of {@linkcode PAGE_DEVICES} say they are. */
@@ -26,7 +29,7 @@ export interface BrowserChecks {
   /** What the browser's WGSL compiler complains of: "kernels/x.wgsl:3:7 error: …"; nothing if all is well. */
   compile(): Promise<string[]>;
   /** Runs one of the kernel cases on WebGPU. */
-  runCase(index: number): Promise<CaseResult>;
+  runCase(index: number, inputs: KernelInputs): Promise<CaseResult>;
   /** The captions of a picture by the model file at `url`, on each of {@linkcode PAGE_DEVICES}. */
   caption(url: string, picture: { width: number; height: number }): Promise<WrittenCaption[][]>;
 }
@@ -69,10 +72,14 @@ async function compileAll(): Promise<string[]> {
 /** Makes `globalThis.checks`; a page loads this module and calls it. */
 export function offerChecks(): void {
   const backends = Promise.all([openCpu(), openWebgpu({ texelLoads: Infinity })]); // the kernels' own WGSL
+  const fromTexels = openWebgpu({ texelLoads: 0 });
   const checks: BrowserChecks = {
     devices: async () => (await backends).map(({ description }) => description),
     compile: compileAll,
-    runCase: async (index) => runCase((await backends)[1], KERNEL_CASES[index]),
+    async runCase(index, inputs) {
+      const webgpu = inputs === "texels" ? await fromTexels : (await backends)[1];
+      return await runCase(webgpu, KERNEL_CASES[index]);
+    },
     async caption(url, picture) {
       const file = new Uint8Array(await (await fetch(url)).arrayBuffer());
       const captions: WrittenCaption[][] = [];
