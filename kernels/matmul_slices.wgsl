@@ -143,7 +143,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let column4 = lane % COLUMNS4;
 
   let blocks = (params.K + BLOCK - 1u) / BLOCK;
-  for (var block = 0u; block <= blocks; block++) { // one more than there are: what the last one loads is not used
+  for (var block = 0u; block <= blocks; block++) { // loads one block and multiplies the one before
     if (block > 0u) {
       workgroupBarrier(); // the block before is done with
       if (carries_a || carries_b) {
@@ -155,20 +155,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       workgroupBarrier();
     }
     let k = block * BLOCK + 4u * k4;
-    if (carries_a) {
+    if (carries_a && block < blocks) {
       fetch_a(0u, first_a, m_carried, k);
       fetch_a(1u, first_a, m_carried, k);
       fetch_a(2u, first_a, m_carried, k);
       fetch_a(3u, first_a, m_carried, k);
     }
-    if (carries_b) {
+    if (carries_b && block < blocks) {
       fetch_b(0u, first_b, n_carried, k);
       fetch_b(1u, first_b, n_carried, k);
       fetch_b(2u, first_b, n_carried, k);
       fetch_b(3u, first_b, n_carried, k);
     }
     if (block > 0u) {
-      for (var step = slice; step < BLOCK; step += slices) {
+      for (var i = 0u; i < BLOCK / slices; i++) { // a constant number of times
+        let step = slice + i * slices;
         let x = tile[step * a_pitch + row4];
         let y = tile[b_tile + step * b_pitch + column4];
         sum[0] = fma(vec4f(x.x), y, sum[0]);

@@ -1,10 +1,18 @@
 // This module is browser compatible.
 import { NO_CHOICE } from "./beam.ts";
-import { defineKernel, linearGrid, type NumberArray } from "./kernel.ts";
+import { defineKernel, linearGrid, type NumberArray, type Program } from "./kernel.ts";
 import { hash32 } from "./random.ts";
 import wgsl from "./sample.wgsl" with { type: "text" };
 
 const WORKGROUP = 64;
+
+// On a real GPU a stretch of 9,490 / 64 words is long for one invocation.
+const sampleWide: Program<"N"> = {
+  name: "sample:256",
+  wgsl,
+  constants: { WORKGROUP: 256 },
+  workgroups: ({ N }) => linearGrid(N, 1),
+};
 
 /** One random word for each row; see `sample.wgsl`. */
 export const sampleKernel = defineKernel({
@@ -25,6 +33,8 @@ export const sampleKernel = defineKernel({
   },
   constants: { WORKGROUP },
   workgroups: ({ N }) => linearGrid(N, 1), // a workgroup a row
+  variants: [sampleWide],
+  choose: (_, { software }): Program<"N"> => software ? sampleKernel : sampleWide,
   cpu(buffers, { N, V, t, samples, first_image, seed, top_k, top_p, end }) {
     const { logits, banned, tokens, ended, history_words, history_scores } = buffers;
     for (let n = 0; n < N; n++) {

@@ -5,7 +5,7 @@ import { copyKernel, fillKernel } from "../kernels/elementwise.ts";
 import type { Grid, Kernel } from "../kernels/kernel.ts";
 import type { Backend } from "../lib/backend/backend.ts";
 import { CpuBackend } from "../lib/backend/cpu.ts";
-import { WebgpuBackend } from "../lib/backend/webgpu.ts";
+import { openWebgpu, WebgpuBackend } from "../lib/backend/webgpu.ts";
 import {
   attention,
   avgPool2d,
@@ -79,6 +79,15 @@ describe("sizes", () => {
     }
     await checkOp((a, b) => matmul(a, b, { transposeB: true }), [[17, 127], [67, 127]]);
     await checkOp((a, b) => matmul(a, b, { transposeA: true }), [[127, 17], [127, 67]]);
+  });
+
+  it("around them are right with a real GPU's programs", { ignore: lacksAdapter }, async () => {
+    const gpu = await openWebgpu({ traits: { software: false } });
+    const devices = [gpu];
+    await checkOp((a, b) => matmul(a, b), [[33, 31], [31, 65]], { devices });
+    await checkOp((a, b) => matmul(a, b, { transposeB: true }), [[5, 128], [36, 128]], { devices });
+    await checkOp((a, b) => matmul(a, b, { transposeA: true }), [[64, 17], [64, 20]], { devices });
+    gpu.close();
   });
 
   it("around the tiles of convolutions are right", async () => {

@@ -88,21 +88,29 @@ function* beams(): Generator<KernelCase> {
 }
 
 function* samples(): Generator<KernelCase> {
-  for (const [V, top_k, top_p] of [[1, 0, 1], [67, 0, 1], [67, 5, 1], [131, 0, 0.75], [131, 20, 0.5]]) {
-    yield kernelCase(sampleKernel, `${V} words, top ${top_k}, mass ${top_p}`, (n) => {
-      const [N, t] = [6, 1];
-      return {
-        arrays: {
-          logits: distinctRows(n, N, V),
-          banned: Uint32Array.from({ length: V }, (_, v) => Number(V > 1 && v % 5 === 0)),
-          tokens: new Uint32Array(N).fill(99),
-          ended: Uint32Array.from({ length: N }, (_, i) => Number(i === 3)),
-          history_words: new Uint32Array(2 * N).fill(99),
-          history_scores: n.uniform(2 * N),
-        },
-        params: { N, V, t, samples: 3, first_image: 7, seed: 12345, top_k, top_p, end: 2 },
-      };
-    });
+  for (
+    const [V, top_k, top_p] of [[1, 0, 1], [67, 0, 1], [67, 5, 1], [131, 0, 0.75], [131, 20, 0.5], [
+      601,
+      0,
+      0.75,
+    ]]
+  ) {
+    for (const program of [sampleKernel, ...sampleKernel.variants!.map(folded)]) {
+      yield kernelCase(sampleKernel, `${V} words, top ${top_k}, mass ${top_p}`, (n) => {
+        const [N, t] = [6, 1];
+        return {
+          arrays: {
+            logits: distinctRows(n, N, V),
+            banned: Uint32Array.from({ length: V }, (_, v) => Number(V > 1 && v % 5 === 0)),
+            tokens: new Uint32Array(N).fill(99),
+            ended: Uint32Array.from({ length: N }, (_, i) => Number(i === 3)),
+            history_words: new Uint32Array(2 * N).fill(99),
+            history_scores: n.uniform(2 * N),
+          },
+          params: { N, V, t, samples: 3, first_image: 7, seed: 12345, top_k, top_p, end: 2 },
+        };
+      }, { program });
+    }
   }
 }
 
