@@ -1,4 +1,4 @@
-/** Self-critical training: its loss, its reward, what it does to a model, and what it warns of. */
+/** Self-critical training: its reward, and what it does to a model. */
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import type { Backend } from "../lib/backend/backend.ts";
@@ -10,20 +10,17 @@ import { TokenTable } from "../lib/data/token_table.ts";
 import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
 import type { ModelInfo } from "../lib/models/model_file.ts";
-import { crossEntropy, weightedCrossEntropy } from "../lib/ops/mod.ts";
 import { hash32 } from "../lib/random.ts";
-import { Tensor, tensor } from "../lib/tensor.ts";
+import { Tensor } from "../lib/tensor.ts";
 import { cider } from "../lib/text/cider.ts";
 import { corpusFrequencies } from "../lib/text/document_frequencies.ts";
 import { encodeCaptions } from "../lib/text/encode_captions.ts";
 import { Vocabulary } from "../lib/text/vocabulary.ts";
 import { CaptionReward, rewardSignature } from "../lib/train/caption_reward.ts";
 import { checkpointToFile, resumeFrom } from "../lib/train/checkpoint.ts";
-import { CollapseGuard } from "../lib/train/collapse.ts";
 import { rewardHere, type RewardSource } from "../lib/train/reward_source.ts";
 import { baselinesOf, SelfCritical, type SelfCriticalOptions } from "../lib/train/self_critical.ts";
 import { type Reading, Trainer } from "../lib/train/trainer.ts";
-import { checkOp, named, onAll, refuses } from "./check_op.ts";
 
 const { words: WORDS } = new Vocabulary(["a", "red", "blue", "ring", "square", "big", "small", "near"]);
 const SIDE = 16;
@@ -55,36 +52,6 @@ function pictures(): BatchSource {
     },
   };
 }
-
-const ids = (like: Tensor, data: number[]) => tensor(like.backend, data, { type: "u32" });
-const floats = (like: Tensor, data: number[]) => tensor(like.backend, data);
-
-describe("weightedCrossEntropy()", () => {
-  it("has the right values and gradients, for weights of both signs, without padding", async () => {
-    const weighted = (targets: number[], weights: number[]) => (x: Tensor) =>
-      weightedCrossEntropy(x, { targets: ids(x, targets), weights: floats(x, weights) });
-    await checkOp(weighted([3, 0, 1, 4], [0.5, 2, -1.5, 0]), [[4, 5]], { ranges: [[-3, 3]] });
-    await checkOp(weighted([66, 1, 0, 5], [-1, 1, 1, 0.25]), [[2, 2, 67]]);
-  });
-
-  it("is the cross entropy where every weight is 1", async () => {
-    const logits = [[0.3, -1, 2, 0.1, 0.7, -0.2], [2, 3]] as const;
-    const [plain] = await onAll((x) => crossEntropy(x, ids(x, [2, 1])), [logits]);
-    for (
-      const [value] of await onAll(
-        (x) => weightedCrossEntropy(x, { targets: ids(x, [2, 1]), weights: floats(x, [1, 1]) }),
-        [logits],
-      )
-    ) assert.ok(Math.abs(value - plain[0]) < 1e-6, `${value}, should be ${plain[0]}`);
-  });
-
-  it("explains weights that do not fit", () => {
-    refuses(() => {
-      const logits = named("logits", 3, 5);
-      weightedCrossEntropy(logits, { targets: ids(logits, [1, 2, 3]), weights: floats(logits, [1]) });
-    }, /Cannot weigh the cross entropy of "logits" \[3, 5\] .* one f32 weight per row, 3/);
-  });
-});
 
 describe("the reward", () => {
   const { tokens } = pictures();
@@ -265,45 +232,5 @@ describe("self-critical training", () => {
     await assert.rejects(train(trained, 1, { samples: 1 }), {
       message: 'Cannot train on 1 samples of each picture: the baseline "samples" needs at least 2',
     });
-  });
-});
-
-describe("the collapse guard", () => {
-  const reference = (i: number) => `a ${["red", "blue", "big"][i % 3]} ring number ${i}`.split(" ");
-  const warnings = (caption: (i: number) => string[], finished = true) => {
-    const guard = new CollapseGuard();
-    for (let i = 0; i < 40; i++) guard.add({ words: caption(i), finished }, reference(i));
-    return guard.take()!.warnings.join("\n");
-  };
-
-  it("has nothing to say of captions like the references", () => {
-    assert.equal(warnings(reference), "");
-  });
-
-  it("warns of captions that break off, repeat themselves, grow, shrink or are all one", () => {
-    assert.match(
-      warnings((i) => [...reference(i).slice(0, 4), `${i}`, "on", "a"]),
-      /100 % of the captions break off/,
-    );
-    assert.match(warnings(reference, false), /break off, 0 % of the references do/);
-    const twice = (i: number) => [...`the ${i} red ring`.split(" "), ...`the ${i} red`.split(" ")];
-    assert.match(warnings(twice), /say three words twice/);
-    assert.match(
-      warnings((i) => [...reference(i), ...reference(i + 1)]),
-      /captions have 10.0 words, references 5.0/,
-    );
-    assert.match(warnings((i) => [`${i}`]), /won by length/);
-    assert.match(warnings(() => reference(0)), /only 3 % of the captions differ, 100 %/);
-  });
-
-  it("begins anew after each look, and says nothing of a few captions", () => {
-    const guard = new CollapseGuard();
-    assert.equal(guard.take(), undefined);
-    for (let i = 0; i < 8; i++) guard.add({ words: ["a"], finished: true }, reference(i));
-    assert.deepEqual(guard.take(), {
-      habits: { badEndings: 1, repeats: 0, length: 1, unique: 1 / 8 },
-      warnings: [],
-    });
-    assert.equal(guard.take(), undefined);
   });
 });

@@ -2,10 +2,7 @@
 /** `train` at the command line: what a run writes, and how it is interrupted, killed, damaged and gone on with. */
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
-import type { Batch, BatchLoader } from "../lib/data/batches.ts";
 import { parseSafetensors } from "../lib/data/safetensors.ts";
-import { runTraining } from "../lib/train/run.ts";
-import type { Trainer } from "../lib/train/trainer.ts";
 import { type Coco, signalTask, task, TINY, writeCoco } from "./commands.ts";
 import { FIXTURES, lacksFixture } from "./fixtures.ts";
 
@@ -14,7 +11,8 @@ let coco: Coco;
 
 /** A run of 120 steps with logs, validations and checkpoints at different steps. */
 const RUN = ["--steps", "120", "--log-every", "4", "--validate-every", "25", "--checkpoint-every", "10"]
-  .concat("--captions", "first", "--learning-rate", "0.01"); // the held-out picture's other captions get worse and worse
+  .concat("--captions", "first", "--learning-rate", "0.01");
+// the held-out picture's other captions get worse and worse
 
 /** Arguments of a training in the folder `out`. */
 function trainInto(out: string, ...more: string[]): string[] {
@@ -281,55 +279,5 @@ describe("train", () => {
     assert.equal(code, 0, stderr);
     const losses = metrics("photos_run").map(({ crossEntropy }) => crossEntropy);
     assert.ok(losses[0] > 3 && losses.at(-1)! < 2.2, `from 3.7 nats a word to 1.7, is ${losses}`);
-  });
-});
-
-describe("a run that is interrupted in the middle of a validation", () => {
-  /** Counts steps; what it is given is not looked at. */
-  function fakes() {
-    const trainer = { steps: 0, unread: 0, step: () => trainer.steps++, readings: () => Promise.resolve([]) };
-    const batch = { imageIds: [] } as unknown as Batch;
-    const loader = {
-      stepsPerEpoch: 4,
-      *from(): Generator<Batch, never> {
-        for (;;) yield batch;
-      },
-    };
-    // runTraining uses no more of the two than this
-    return {
-      trainer: trainer as unknown as Trainer & { steps: number },
-      loader: loader as unknown as BatchLoader,
-    };
-  }
-
-  it("saves, and makes up for the validation before it goes on", async () => {
-    const { trainer, loader } = fakes();
-    const events: string[] = [];
-    const run = (finish: boolean, validated?: number) =>
-      runTraining(trainer, loader, {
-        steps: 6,
-        logEvery: 2,
-        validateEvery: 3,
-        checkpointDue: () => false,
-        validated,
-        hooks: {
-          log: () => Promise.resolve(),
-          validate(step) {
-            events.push(`validate ${step}`);
-            return Promise.resolve(finish);
-          },
-          checkpoint(step) {
-            events.push(`save ${step}`);
-            return Promise.resolve();
-          },
-          pause: () => Promise.resolve(false),
-        },
-      });
-    assert.deepEqual(await run(false), { step: 3, complete: false, saved: 3 });
-    assert.deepEqual(events.splice(0), ["save 0", "validate 3", "save 3"]);
-    assert.deepEqual(await run(true, 0), { step: 6, complete: true, saved: 6 });
-    assert.deepEqual(events.splice(0), ["validate 3", "validate 6", "save 6"]);
-    assert.deepEqual(await run(true, 6), { step: 6, complete: true, saved: 6 });
-    assert.deepEqual(events, [], "a run that is done has nothing to do");
   });
 });

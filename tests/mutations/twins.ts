@@ -182,7 +182,7 @@ export const TWIN_CHANGES: Readonly<Record<string, TwinChanges>> = {
   },
   weighted_cross_entropy_backward: {
     file: "kernels/weighted_cross_entropy.ts",
-    test: ["tests/self_critical_test.ts", "weightedCrossEntropy()"],
+    test: ["tests/weighted_cross_entropy_test.ts", "weightedCrossEntropy()"],
     changes: [
       ["sign", "d_logits[n * V + goal] -= scale", "d_logits[n * V + goal] += scale"],
       ["index", "goal === ignored ? 0 : weights[n]", "goal === ignored ? 0 : weights[goal]"],
