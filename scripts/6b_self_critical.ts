@@ -1,14 +1,21 @@
 /**
  * Step 6b: train a captioner further on the score of its own captions (self-critical sequence training).
  *
+ * Step 6 teaches to say the next word as a person would, given a person's words before it; when it captions, the model
+ * reads its own, and is judged by CIDEr-D. Here it practises that: it draws captions at random, as likely as it holds them,
+ * each is scored by CIDEr-D against the true ones, and its advantage is how much it beats its rivals, the other captions
+ * drawn of the picture. The loss, −advantage · log p(caption), makes the better ones likelier and the worse ones rarer: a
+ * score has no gradient, but the probability of what was said has one (REINFORCE; Rennie et al., 2017). A score can be
+ * gamed: the log warns when captions break off, repeat themselves, grow or all become one.
+ *
+ * To read on: lib/train/self_critical.ts.
+ *
  *     deno task self-critical --from data/demo/model.safetensors --data data/demo --learning-rate 2e-4
  *     mpirun -np 4 deno task self-critical
  *
  * Reads  a trained model, and the captions and photographs it was trained on.
  * Writes OUT/model.safetensors (the best so far by CIDEr-D on held-out pictures), OUT/checkpoint.safetensors,
  *        OUT/metrics.jsonl.
- * The model draws captions, each is scored by CIDEr-D against the true ones, and those better than their rivals become
- * likelier. A score can be gamed: the log warns when captions break off, repeat themselves, grow or all become one.
  */
 import { BatchLoader } from "../lib/data/batches.ts";
 import { parseOptions } from "../lib/deno/cli.ts";

@@ -154,7 +154,7 @@ describe("parseOptions()", () => {
   it("says what may be chosen", () => {
     assertUsage(
       ["--device", "gpu"],
-      "Cannot read --device gpu: expected one of auto, webgpu, cpu; did you mean cpu?",
+      "Cannot read --device gpu: expected one of auto, webgpu, cpu; did you mean webgpu?",
     );
     assertUsage(
       ["--split", "train,tset"],

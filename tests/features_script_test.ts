@@ -57,6 +57,7 @@ describe("prepare --features", () => {
   it("goes on after SIGKILL and makes what an uninterrupted run makes, byte for byte", async () => {
     const whole = await task("prepare", ...args("whole"));
     assert.equal(whole.code, 0, whole.stderr);
+    assert.match(whole.stderr, /^warning: tiny has random weights, .* with --weights$/m);
     assert.match(whole.stdout, /features: 4096 × 256 f16 of 12 photos made now, 0 before/);
     await killAt("killed", 1);
     const before = linesOf("killed") - 1;

@@ -21,7 +21,7 @@ export function editDistance(a: string, b: string): number {
 
 /**
  * The candidate nearest to `name`, or undefined when none is near: more than a third of the letters differ. The initials
- * of a candidate's words are near to it, and so is its beginning.
+ * of a candidate's words are near to it, and so are its beginning and, nearer still, its end.
  */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
@@ -30,8 +30,9 @@ export function nearest(name: string, candidates: readonly string[]): string | u
     const words = candidate.split("-");
     const short = name.length >= 3 && candidate.startsWith(name) || // "--check" for "--checksum"
       words.length > 1 && words.map(([letter]) => letter).join("") === name; // "--lr" for "--learning-rate"
-    const distance = short ? 1 : editDistance(name.toLowerCase(), candidate);
-    const allowed = short ? 1 : Math.max(1, Math.ceil(Math.max(name.length, candidate.length) / 3));
+    const ends = name.length >= 3 && candidate.endsWith(name); // "gpu" for "webgpu", not "cpu"
+    const distance = ends ? 0.5 : short ? 1 : editDistance(name.toLowerCase(), candidate);
+    const allowed = ends || short ? 1 : Math.max(1, Math.ceil(Math.max(name.length, candidate.length) / 3));
     if (distance <= allowed && distance < bestDistance) {
       best = candidate;
       bestDistance = distance;

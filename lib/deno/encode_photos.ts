@@ -68,6 +68,11 @@ export async function encodePhotos(
   const { seed, data, featuresType, batch } = flags;
   const backend = await openDevice(flags);
   console.error(`encoding with ${config.encoder} on ${backend.description}`);
+  if (!weights) {
+    console.error(
+      `warning: ${config.encoder} has random weights, its features tell little of a photo: name ImageNet's with --weights`,
+    );
+  }
   const model = new CaptionModel(backend, config, { words: 5, seed });
   if (weights) loadEncoder(model, weights);
   const controller = new AbortController();
