@@ -226,7 +226,7 @@ describe("bad input", () => {
           "config",
           withInfo((info) => ({ ...info, words: ["a", "a"], config: { encoder: "vgg" } })),
         ),
-        /words should be .* encoder is "vgg", should be one of tiny, resnet18, .*; .* hidden is missing/,
+        /words is .*, should be a list of different texts; encoder is "vgg", should be one of tiny, resnet18, .*; .* hidden is missing/,
       ],
       [await changedModel("nan", notNumbers), /scores are not numbers, its weights are damaged/],
       [good, /it is not a safetensors file/],
@@ -440,7 +440,11 @@ describe("a model file's metadata", () => {
       assert.deepEqual(infoProblems(whole as unknown as Record<string, unknown>), []);
     }
     const wrong: [object, string][] = [
-      [{ ...info, scores: undefined }, "scores"],
+      ...["wordSource", "recipe", "step", "scores", "dataHash"].flatMap((field): [object, string][] => [
+        [{ ...info, [field]: undefined }, field],
+        [{ ...info, [field]: [1] }, field],
+      ]),
+      [{ ...info, wordSource: "spaces" }, "wordSource"],
       [{ ...info, words: "abc" }, "words"],
       [{ ...info, words: ["a", 1] }, "words"],
       [{ ...info, words: ["a", ""] }, "words"],
@@ -456,6 +460,12 @@ describe("a model file's metadata", () => {
       [withConfig({ ...deep, encoder: "mobilenet_v2", variant: "caffe" }), "variant"],
       ...[0, 65, "8"].map((grid): [object, string] => [withConfig({ grid }), "grid"]),
       [withConfig({ dropout: 1 }), "dropout"],
+      [withConfig({ embeddingDropout: -0.1 }), "embeddingDropout"],
+      [withConfig({ squash: "sigmoid" }), "squash"],
+      [withConfig({ decoder: "show_tell", squash: "tanh" }), "squash"],
+      [withConfig({ decoder: "att2in", deepOutput: true }), "deepOutput"],
+      [withConfig({ imageRelu: true }), "imageRelu"],
+      [withConfig({ tied: 1 }), "tied"],
       [withConfig({ decoder: "gru" }), "decoder"],
       [withConfig({ preprocessing: [] }), "preprocessing"],
       [withPixels({ size: 1e6 }), "size"],

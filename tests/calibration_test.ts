@@ -48,6 +48,13 @@ describe("calibration", () => {
     near([twice.temperature], [2 * once.temperature], 0.02 * once.temperature);
     assert.ok(twice.after.expected < twice.before.expected / 2, JSON.stringify(twice));
     near([twice.after.expected, twice.after.accuracy], [once.after.expected, twice.before.accuracy], 0.01);
+    const uneven = captioned(40, 5, (picture) => picture % 2 === 0 ? 7 : 8);
+    const told: string[] = [];
+    const measured = await calibrate(model, uneven, {
+      onProgress: (done, total) => told.push(`${done}/${total}`),
+    });
+    assert.ok(measured.after.accuracy < 0.1, "it is the pictures not fitted to that are measured");
+    assert.deepEqual([told[0], told.at(-1), told.length], ["1/26", "26/26", 26]);
     await assert.rejects(calibrate(model, captioned(1, 5)), /on 1 pictures: needs at least 2/);
     const { temperature, before, after } = await calibrate(model, captioned(2, 1)); // one to fit, one to measure
     for (const value of [temperature, ...Object.values(before), ...Object.values(after)]) {
@@ -57,14 +64,15 @@ describe("calibration", () => {
   });
 });
 
-/** Pictures whose captions say word 7 seven times of ten, else any word. */
-function captioned(images: number, each: number): BatchSource {
+/** Pictures whose captions say one word seven times of ten, else any word. */
+function captioned(images: number, each: number, usual: (picture: number) => number = () => 7): BatchSource {
   const random = new Random(9);
   const columns = 8;
-  const word = () => random.uniform() < 0.7 ? 7 : 4 + random.integer(WORDS - 4);
+  const word = (picture: number) => random.uniform() < 0.7 ? usual(picture) : 4 + random.integer(WORDS - 4);
   const ids = Uint32Array.from(
     { length: images * each * columns },
-    (_, i) => i % columns === 0 ? START : i % columns === columns - 1 ? END : word(),
+    (_, i) =>
+      i % columns === 0 ? START : i % columns === columns - 1 ? END : word(Math.floor(i / columns / each)),
   );
   return {
     imageIds: Array.from({ length: images }, (_, i) => i),

@@ -62,6 +62,7 @@ for (const backend of backends) {
       it("keep captions from ending badly, finished or cut", async () => {
         const free = (await search({ beam: 4 })).flat();
         const last = ({ ids, finished }: Caption) => ids.at(finished ? -2 : -1)!;
+        free.sort((x, y) => Number(y.finished) - Number(x.finished)); // the rule on what ends by itself, first
         const badEndings = [...new Set(free.map(last))].slice(0, 2);
         for (const maxLength of [10, 4]) {
           const captions = (await search({ beam: 4, badEndings, maxLength })).flat();

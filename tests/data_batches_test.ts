@@ -16,6 +16,8 @@ describe("splits", () => {
     const again = assignSplits(images.toReversed(), { valShare: 0.1 });
     assert.deepEqual(ids(again.val).sort(), ids(val).sort());
     assert.deepEqual(assignSplits(images).val.length, 5);
+    const many = Array.from({ length: 110_000 }, (_, i) => ({ id: i, fileName: `${i}.jpg` }));
+    assert.equal(assignSplits(many).val.length, 5000, "and never more where nobody asks for them");
   });
 
   it("follow the file where it says, unless a share is asked for", () => {

@@ -46,6 +46,9 @@ describe("the watch on the loss", () => {
     const usual = noisy(150, () => 2);
     assert.equal(explodesAfter([...usual, ...noisy(20, () => 12)]), 160);
     assert.equal(explodesAfter([3, ...noisy(20, () => 40)]), 11);
+    const wide = Array.from({ length: 100 }, (_, i) => i % 2 === 0 ? 1 : 3); // 2 ± 1: up to 10 is within the noise
+    assert.equal(explodesAfter([...wide, ...Array.from({ length: 20 }, () => 9.9)]), Infinity);
+    assert.equal(explodesAfter([...wide, ...Array.from({ length: 20 }, () => 10.1)]), 110);
     const mixed = [20, 20, NaN, 20, NaN, NaN, 20, 20, 20, 20];
     assert.equal(explodesAfter([...usual, ...mixed]), 156, "three that are not finite among high ones");
   });

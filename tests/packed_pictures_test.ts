@@ -104,6 +104,20 @@ describe("packed pictures", () => {
     assert.equal((await prepareShards(folder, changed, { preprocessing: mean, pool: fakePool() })).added, 0);
   });
 
+  it("do not grow for ever where the files keep changing", async () => {
+    for (let modified = 10; modified < 15; modified++) {
+      const changed = files(4).map((file) => ({ ...file, modified }));
+      await prepareShards(folder, changed, { preprocessing, pool: fakePool() });
+    }
+    const bytes = [...Deno.readDirSync(folder)].filter(({ name }) => name !== "index.jsonl")
+      .map(({ name }) => Deno.statSync(`${folder}/${name}`).size);
+    const record = 3 * preprocessing.size ** 2;
+    assert.ok(
+      Math.max(...bytes) <= 3 * 4 * record,
+      `${bytes}: records of use, and twice as many that are not`,
+    );
+  });
+
   it("leave out bad pictures, name them with reasons, and go on", async () => {
     const bad = { 1: "corrupt", 3: "unreadable" } as const;
     const report = await prepareShards(folder, files(5), { preprocessing, pool: fakePool(bad) });

@@ -1,6 +1,7 @@
 // This module is browser compatible.
 /** What a model file's metadata must be like, so that a damaged or hostile file is refused before anything is built. */
 
+import { TOKENIZER_NAMES } from "../text/tokenize.ts";
 import { DECODERS, type EncoderName, ENCODERS } from "./config.ts";
 import { sizeProblem } from "./encoders.ts";
 
@@ -8,8 +9,16 @@ import { sizeProblem } from "./encoders.ts";
 const MOST = 65_536;
 const LARGEST_PICTURE = 4096;
 const LARGEST_GRID = 64;
+/** Letters of a wrong value that are told. */
+const LONGEST_VALUE = 100;
 
 type Fields = Readonly<Record<string, unknown>>;
+
+/** What a field must be, and how to say so. */
+interface Rule {
+  readonly fits: (value: unknown) => boolean;
+  readonly wanted: string;
+}
 
 /**
  * What is wrong with the metadata of a model, in words; nothing if they are whole.
@@ -17,79 +26,107 @@ type Fields = Readonly<Record<string, unknown>>;
  * @param info The "showtell" metadata as parsed.
  */
 export function infoProblems(info: Fields): string[] {
-  const problems = ["config", "words", "wordSource", "recipe", "step", "scores", "dataHash"]
-    .filter((key) => info[key] === undefined)
-    .map((key) => `${key} is missing`);
-  const check = (name: string, value: unknown, fits: boolean, wanted: string) => {
-    if (!fits) problems.push(`${name} is ${JSON.stringify(value) ?? "missing"}, should be ${wanted}`);
+  return [
+    ...problemsOf(info, {
+      config: OBJECT,
+      words: { fits: areWords, wanted: "a list of different texts" },
+      wordSource: oneOf([...TOKENIZER_NAMES, "given"]),
+      recipe: OBJECT,
+      step: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+      scores: OBJECT,
+      dataHash: { fits: (value) => typeof value === "string", wanted: "a text" },
+    }),
+    ...isObject(info.config) ? configProblems(info.config) : [],
+  ];
+}
+
+function configProblems(config: Fields): string[] {
+  const { encoder, decoder, preprocessing } = config;
+  const size = wholeNumber(1, MOST);
+  const ofEncoder = (name: EncoderName, rule: Rule) =>
+    encoder === name ? rule : absentUnless(`the encoder is ${name}`);
+  const ofDecoder = (name: (typeof DECODERS)[number], rule: Rule) =>
+    decoder === name ? optional(rule) : absentUnless(`the decoder is ${name}`);
+  return [
+    ...problemsOf(config, {
+      encoder: oneOf(ENCODERS),
+      channels: ofEncoder("tiny", FOUR_CHANNELS),
+      grid: optional(wholeNumber(1, LARGEST_GRID)),
+      variant: ofEncoder("mobilenet_v2", optional(oneOf(["keras"]))),
+      decoder: oneOf(DECODERS),
+      embedding: size,
+      hidden: size,
+      attention: size,
+      imageNorm: ofDecoder("show_tell", FLAG),
+      imageRelu: ofDecoder("show_tell", FLAG),
+      squash: ofDecoder("attend", oneOf(["relu", "tanh"])),
+      deepOutput: ofDecoder("attend", FLAG),
+      tied: optional(FLAG),
+      embeddingDropout: optional(SHARE),
+      dropout: SHARE,
+      preprocessing: OBJECT,
+    }),
+    ...isObject(preprocessing) ? preprocessingProblems(preprocessing, encoder) : [],
+  ];
+}
+
+function preprocessingProblems(preprocessing: Fields, encoder: unknown): string[] {
+  const problems = problemsOf(preprocessing, {
+    size: wholeNumber(1, LARGEST_PICTURE),
+    resize: oneOf(["squash", "crop"]),
+    shortSide: optional(wholeNumber(1, MOST)),
+    mean: { fits: areChannels, wanted: "three numbers" },
+    std: {
+      fits: (value) => areChannels(value) && value.every((deviation) => deviation > 0),
+      wanted: "three numbers above 0",
+    },
+    orientation: oneOf(["exif"]),
+  });
+  if (problems.length > 0 || !oneOf(ENCODERS).fits(encoder)) return problems;
+  const problem = sizeProblem(encoder as EncoderName, preprocessing.size as number); // just checked
+  return problem === undefined ? [] : [`size is ${preprocessing.size}, should be ${problem}`];
+}
+
+function problemsOf(fields: Fields, rules: Readonly<Record<string, Rule>>): string[] {
+  return Object.entries(rules)
+    .filter(([name, { fits }]) => !fits(fields[name]))
+    .map(([name, { wanted }]) => {
+      const found = JSON.stringify(fields[name])?.slice(0, LONGEST_VALUE);
+      return `${name} is ${found ?? "missing"}, should be ${wanted}`;
+    });
+}
+
+const OBJECT: Rule = { fits: isObject, wanted: "an object" };
+const FLAG: Rule = { fits: (value) => typeof value === "boolean", wanted: "true or false" };
+const SHARE: Rule = {
+  fits: (value) => isNumber(value) && value >= 0 && value < 1,
+  wanted: "a number from 0 to less than 1",
+};
+const FOUR_CHANNELS: Rule = {
+  fits: (value) => Array.isArray(value) && value.length === 4 && value.every(wholeNumber(1, MOST).fits),
+  wanted: `a list of four whole numbers from 1 to ${MOST}`,
+};
+
+function wholeNumber(least: number, most: number): Rule {
+  return {
+    fits: (value) => isNumber(value) && Number.isInteger(value) && value >= least && value <= most,
+    wanted: `a whole number from ${least} to ${most}`,
   };
-  if (info.words !== undefined) {
-    const words = Array.isArray(info.words) ? info.words : [undefined];
-    const fits = words.every((word) => typeof word === "string" && word !== "") &&
-      new Set(words).size === words.length;
-    if (!fits) problems.push("words should be a list of different texts");
-  }
-  if (info.config === undefined) return problems;
-  if (!isObject(info.config)) return [...problems, `config is ${JSON.stringify(info.config)}`];
-  const { encoder, decoder, channels, grid, variant, dropout, preprocessing, ...sizes } = info.config;
-  check("encoder", encoder, isOneOf(ENCODERS, encoder), `one of ${ENCODERS.join(", ")}`);
-  check("decoder", decoder, isOneOf(DECODERS, decoder), `one of ${DECODERS.join(", ")}`);
-  for (const key of ["embedding", "hidden", "attention"]) {
-    check(key, sizes[key], isSize(sizes[key], MOST), `a whole number from 1 to ${MOST}`);
-  }
-  if (encoder === "tiny") {
-    const list = Array.isArray(channels) && channels.length === 4 &&
-      channels.every((channel) => isSize(channel, MOST));
-    check("channels", channels, list, `a list of four whole numbers from 1 to ${MOST}`);
-  } else check("channels", channels, channels === undefined, 'absent: only "tiny" has channels to choose');
-  if (grid !== undefined) {
-    check("grid", grid, isSize(grid, LARGEST_GRID), `a whole number from 1 to ${LARGEST_GRID}`);
-  }
-  const variants = encoder === "mobilenet_v2" ? [undefined, "keras"] : [undefined];
-  check(
-    "variant",
-    variant,
-    variants.includes(variant as undefined),
-    variants.length > 1 ? "keras" : "absent",
-  );
-  const config: Fields = info.config;
-  const flag = (key: string, decoders: readonly unknown[]) => {
-    const value = config[key];
-    const fits = value === undefined || (typeof value === "boolean" && decoders.includes(decoder));
-    check(
-      key,
-      value,
-      fits,
-      `true, false or absent, and absent unless the decoder is ${decoders.join(" or ")}`,
-    );
+}
+
+function oneOf(choices: readonly string[]): Rule {
+  return {
+    fits: (value) => typeof value === "string" && choices.includes(value),
+    wanted: choices.length > 1 ? `one of ${choices.join(", ")}` : choices[0],
   };
-  flag("imageNorm", ["show_tell"]);
-  flag("imageRelu", ["show_tell"]);
-  flag("deepOutput", ["attend"]);
-  flag("tied", DECODERS);
-  const { squash, embeddingDropout } = config;
-  const squashFits = squash === undefined || (isOneOf(["relu", "tanh"], squash) && decoder === "attend");
-  check("squash", squash, squashFits, "relu, tanh or absent, and absent unless the decoder is attend");
-  const share = (value: unknown) => isNumber(value) && value >= 0 && value < 1;
-  const droppedFits = embeddingDropout === undefined || share(embeddingDropout);
-  check("embeddingDropout", embeddingDropout, droppedFits, "a number from 0 to 1, or absent");
-  check("dropout", dropout, share(dropout), "a number from 0 to 1");
-  if (!isObject(preprocessing)) return [...problems, "preprocessing is missing"];
-  const { size, resize, shortSide, mean, std, orientation } = preprocessing;
-  const whole = isSize(size, LARGEST_PICTURE);
-  check("size", size, whole, `a whole number from 1 to ${LARGEST_PICTURE}`);
-  if (whole && isOneOf(ENCODERS, encoder)) {
-    const problem = sizeProblem(encoder as EncoderName, size as number); // just checked
-    check("size", size, problem === undefined, problem ?? "");
-  }
-  check("resize", resize, isOneOf(["squash", "crop"], resize), "squash or crop");
-  if (shortSide !== undefined) {
-    check("shortSide", shortSide, isSize(shortSide, MOST), `a whole number from 1 to ${MOST}`);
-  }
-  check("mean", mean, isChannels(mean), "three numbers");
-  check("std", std, isChannels(std) && std.every((value) => value > 0), "three numbers above 0");
-  check("orientation", orientation, orientation === "exif", "exif");
-  return problems;
+}
+
+function optional({ fits, wanted }: Rule): Rule {
+  return { fits: (value) => value === undefined || fits(value), wanted: `${wanted}, or absent` };
+}
+
+function absentUnless(condition: string): Rule {
+  return { fits: (value) => value === undefined, wanted: `absent unless ${condition}` };
 }
 
 function isObject(value: unknown): value is Fields {
@@ -100,14 +137,11 @@ function isNumber(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value);
 }
 
-function isSize(value: unknown, most: number): boolean {
-  return isNumber(value) && Number.isInteger(value) && value >= 1 && value <= most;
+function areWords(value: unknown): boolean {
+  return Array.isArray(value) && value.every((word) => typeof word === "string" && word !== "") &&
+    new Set(value).size === value.length;
 }
 
-function isChannels(value: unknown): value is number[] {
+function areChannels(value: unknown): value is number[] {
   return Array.isArray(value) && value.length === 3 && value.every(isNumber);
-}
-
-function isOneOf(choices: readonly string[], value: unknown): boolean {
-  return typeof value === "string" && choices.includes(value);
 }
