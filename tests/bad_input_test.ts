@@ -2,52 +2,10 @@
 /** Bad input at the command line: what `caption`, `train`, `demo` and `verify` say, end with, and leave alone. */
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
-import { parseSafetensors, type SafetensorsFile, serialiseSafetensors } from "../lib/data/safetensors.ts";
-import { sealed } from "../lib/data/seal.ts";
-import { infoProblems } from "../lib/models/check_info.ts";
-import { END } from "../lib/text/vocabulary.ts";
-import { type Coco, task, type TaskName, tasks, TINY, writeCoco } from "./commands.ts";
-import { FIXTURES, lacksFixture } from "./fixtures.ts";
+import { type SafetensorsFile } from "../lib/data/safetensors.ts";
+import { task, type TaskName, tasks, TINY } from "./commands.ts";
 import { latin1 } from "./pictures.ts";
-
-let dir = "";
-let model = "";
-let good = "";
-let coco: Coco;
-
-/** A tiny model, pictures and captions, shared by all tests. */
-async function prepare(): Promise<void> {
-  dir = await Deno.makeTempDir();
-  coco = await writeCoco(dir);
-  good = `${dir}/photos/100.jpg`;
-  model = `${dir}/run/model.safetensors`;
-  const { code, stderr } = await task("train", ...trainOn({}), "--steps", "4");
-  assert.equal(code, 0, stderr);
-}
-
-/** Arguments of a training that would succeed but for what is given. */
-function trainOn({ annotations = "captions.json", images = "photos", out = "run" }): string[] {
-  const at = (name: string) => name.startsWith("/") ? name : `${dir}/${name}`;
-  return [...TINY, "--data", `${dir}/data`, "--out", at(out)]
-    .concat("--annotations", at(annotations), "--images", at(images));
-}
-
-/** A file of `dir` with these contents. */
-async function file(name: string, contents: string | Uint8Array): Promise<string> {
-  const bytes = typeof contents === "string" ? new TextEncoder().encode(contents) : contents;
-  await Deno.writeFile(`${dir}/${name}`, bytes);
-  return `${dir}/${name}`;
-}
-
-/** The model with changes, as a file. */
-async function changedModel(name: string, change: (file: SafetensorsFile) => Partial<SafetensorsFile>) {
-  const original = parseSafetensors(await Deno.readFile(model), model);
-  const parts = serialiseSafetensors(await sealed({ ...original, ...change(original) }));
-  return await file(
-    `${name}.safetensors`,
-    new Uint8Array(await new Blob(parts.map((part) => part.slice())).arrayBuffer()),
-  );
-}
+import { changedModel, coco, dir, file, good, lines, model, prepare, trainOn } from "./small_run.ts";
 
 /** The model with a value in its metadata replaced. */
 function withInfo(change: (info: Record<string, unknown>) => Record<string, unknown>) {
@@ -63,20 +21,6 @@ function hugeJpeg(jpeg: Uint8Array): Uint8Array {
   new DataView(huge.buffer).setUint32(at + 5, 50_000 << 16 | 50_000);
   return huge;
 }
-
-/** A GIF of 2 × 2 pixels and a colour a frame. After each two pixels the code table is cleared: codes keep 3 bits. */
-function gif(...colours: readonly (readonly [number, number, number])[]): Uint8Array {
-  const palette = [...colours, [0, 0, 0], [0, 0, 0], [0, 0, 0]].slice(0, 4).flat();
-  const frames = colours.flatMap((_, i) => {
-    const codes = [4, i, i, 4, i, i, 5];
-    const bits = codes.reduce((sum, code, at) => sum | code << (3 * at), 0);
-    const data = [bits & 255, bits >> 8 & 255, bits >> 16 & 255];
-    return [0x21, 0xf9, 4, 0, 10, 0, 0, 0, 0x2c, 0, 0, 0, 0, 2, 0, 2, 0, 0, 2, data.length, ...data, 0];
-  });
-  return Uint8Array.from([...latin1("GIF89a"), 2, 0, 2, 0, 0x81, 0, 0, ...palette, ...frames, 0x3b]);
-}
-
-const lines = (text: string) => text.split("\n").filter((line) => line !== "");
 
 describe("bad input", () => {
   beforeAll(prepare);
@@ -118,54 +62,6 @@ describe("bad input", () => {
       assert.equal("error" in answers[i], !("caption" in answers[i]), "an answer is a caption or an error");
     }
     assert.match(stderr, /^captioning with [^\n]+\n$/, "errors are in the JSON");
-  });
-
-  it("caption shows no attention of a model that has none", async () => {
-    const into = ["--decoder", "show_tell", "--steps", "1"];
-    const { code } = await task("train", ...trainOn({ out: "blind" }), ...into);
-    assert.equal(code, 0);
-    const blind = `${dir}/blind/model.safetensors`;
-    const { code: refused, stderr } = await task(
-      "caption",
-      "--model",
-      blind,
-      "--attention",
-      `${dir}/a.html`,
-      good,
-    );
-    assert.equal(refused, 1);
-    assert.match(
-      stderr,
-      /^Cannot show where .*blind\/model\.safetensors looked: its decoder is show_tell, .* leave out/m,
-    );
-  });
-
-  it("caption refuses a folder for its page before it looks at a picture", async () => {
-    const { code, stdout, stderr } = await task(
-      "caption",
-      "--model",
-      model,
-      "--attention",
-      `${dir}/photos`,
-      good,
-    );
-    assert.deepEqual([code, stdout], [1, ""]);
-    assert.match(stderr, /^Cannot write .*photos: it is a folder, name a file in it$/m);
-  });
-
-  it("caption says to people on stderr what went wrong and keeps stdout for captions", async () => {
-    const { code, stdout, stderr } = await task(
-      "caption",
-      "--model",
-      model,
-      `${dir}/none.jpg`,
-      good,
-      "--device",
-      "auto",
-    );
-    assert.equal(code, 1);
-    assert.match(stdout, new RegExp(`^${good}: \\S[^\n]*\n$`));
-    assert.match(stderr, /^captioning with [^\n]+\nCannot read [^\n]+\n$/, "and drivers say nothing");
   });
 
   it("a wrong command line ends with 2 and a line that helps, before anything is opened", async () => {
@@ -244,105 +140,6 @@ describe("bad input", () => {
     }
   });
 
-  it("caption takes the newest of two models, and names the command that makes one where there is none", async () => {
-    const data = `${dir}/models`;
-    await Deno.mkdir(`${data}/demo`, { recursive: true });
-    const paths = [`${data}/model.safetensors`, `${data}/demo/model.safetensors`];
-    const caption = () => task("caption", "--data", data, "--device", "cpu", good);
-    const none = await caption();
-    assert.deepEqual([none.code, none.stdout], [1, ""]);
-    assert.match(none.stderr, /Cannot find a model in .*: run `deno task demo`/);
-    for (const path of paths) await Deno.copyFile(model, path);
-    for (const newest of paths) {
-      for (const path of paths) await Deno.utime(path, 0, path === newest ? 2000 : 1000);
-      assert.match((await caption()).stderr, new RegExp(`^captioning with ${newest} on`));
-    }
-  });
-
-  it("caption never says nothing, and finds out first whether its page can be written", async () => {
-    const silent = await changedModel("silent", ({ tensors }) => {
-      const { shape, data } = tensors.get("decoder.fc.bias")!;
-      const bias = Float32Array.from(data as Float32Array);
-      bias[END] = 1000; // it wants to end at once
-      return { tensors: new Map(tensors).set("decoder.fc.bias", { dtype: "F32", shape, data: bias }) };
-    });
-    const { stdout } = await task("caption", "--model", silent, "--device", "cpu", good);
-    assert.match(stdout, /^\S+\n$/, "one word, since none would be no caption");
-    const page = await task("caption", "--model", model, "--attention", `${good}/page.html`, good);
-    assert.deepEqual([page.code, page.stdout], [1, ""]);
-    assert.match(page.stderr, /^Cannot write into the folder .*100\.jpg/);
-  });
-
-  it("caption reads an animated GIF's first frame", async () => {
-    const [red, blue] = [[250, 10, 10], [10, 10, 250]] as const;
-    const pictures = [
-      await file("still.gif", gif(red)),
-      await file("moving.gif", gif(red, blue)),
-      await file("other.gif", gif(blue, red)),
-    ];
-    const { code, stdout } = await task(
-      "caption",
-      "--json",
-      "--model",
-      model,
-      "--device",
-      "cpu",
-      ...pictures,
-    );
-    assert.equal(code, 0, stdout);
-    const [still, moving, other] = lines(stdout).map((line) => ({ ...JSON.parse(line), image: "" }));
-    assert.deepEqual(moving, still);
-    assert.notEqual(other.score, still.score);
-  });
-
-  const captionJson = ["caption", "--json", "--device", "cpu", "--model"] as const;
-  interface Written {
-    caption: string;
-    logProbability: number;
-    words: { word: string; probability: number }[];
-  }
-
-  it("caption gives as many candidates as asked for, though the beam is narrower", async () => {
-    const { stdout } = await task(...captionJson, model, "--beam", "1", "--candidates", "3", good);
-    const { image: _, candidates, ...best } = JSON.parse(stdout) as Written & {
-      image: string;
-      candidates: Written[];
-    };
-    assert.ok(candidates.length > 1, stdout);
-    assert.equal(new Set(candidates.map(({ caption }) => caption)).size, candidates.length);
-    assert.deepEqual(candidates[0], best);
-    for (const { caption, logProbability, words } of candidates) {
-      assert.equal(words.map(({ word }) => word).join(" "), caption);
-      const logs = words.map(({ probability }) => Math.log(probability));
-      const sum = logs.reduce((total, log) => total + log, 0);
-      assert.ok(logProbability <= sum + 1e-4, `with its end ${logProbability}, without ${sum}`);
-    }
-  });
-
-  it("caption says so where the search finds fewer candidates than asked for", async () => {
-    const { code, stdout, stderr } = await task(
-      ...captionJson,
-      ...[model, "--candidates", "100", "--max-length", "1", good],
-    );
-    assert.equal(code, 0);
-    const { candidates } = JSON.parse(stdout) as { candidates: Written[] };
-    assert.ok(candidates.length < 100);
-    assert.match(stderr, new RegExp(`found ${candidates.length} captions, 100 were asked for`));
-  });
-
-  it(
-    "caption takes 150 photographs at once, in their order, with progress on stderr",
-    { ignore: lacksFixture("data/coco/photos") },
-    async () => {
-      const folder = `${FIXTURES}/data/coco/photos`;
-      const paths = [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`).slice(0, 150);
-      const { code, stdout, stderr } = await task("caption", "--model", model, "--device", "cpu", ...paths);
-      assert.equal(code, 0, stderr);
-      assert.deepEqual(lines(stdout).map((line) => line.slice(0, line.indexOf(": "))), paths);
-      assert.match(stderr, /\nCaptioning: 150 pictures in /);
-    },
-  );
-
   it("train explains data it cannot learn from, and leaves nothing behind", async () => {
     const json = (name: string, content: unknown) => file(name, JSON.stringify(content));
     await Deno.mkdir(`${dir}/pages`);
@@ -406,79 +203,5 @@ describe("bad input", () => {
     assert.match(empty.stderr, /Cannot verify .*goldens: it holds no case of ops/);
     await file("goldens/ops/conv.json", "{");
     assert.match((await verify()).stderr, /conv\.json: it is not JSON/);
-  });
-});
-
-describe("a model file's metadata", () => {
-  const config = {
-    encoder: "tiny",
-    channels: [1, 2, 3, 4],
-    decoder: "attend",
-    embedding: 1,
-    hidden: 2,
-    attention: 3,
-    dropout: 0,
-    preprocessing: {
-      size: 8,
-      resize: "crop",
-      shortSide: 9,
-      mean: [0, 0, 0],
-      std: [1, 1, 1],
-      orientation: "exif",
-    },
-  };
-  const info = { config, words: ["a"], wordSource: "ptb", recipe: {}, step: 1, scores: {}, dataHash: "" };
-  const withConfig = (change: object) => ({ ...info, config: { ...config, ...change } });
-  const withPixels = (change: object) =>
-    withConfig({ preprocessing: { ...config.preprocessing, ...change } });
-
-  it("are accepted when they are whole, and refused by name when anything is off", () => {
-    const pictures = (size: number) => ({ preprocessing: { ...config.preprocessing, size } });
-    const deep = { encoder: "resnet152", channels: undefined, grid: 14, ...pictures(64) };
-    const keras = { ...deep, encoder: "mobilenet_v2", variant: "keras" };
-    for (const whole of [info, withConfig(deep), withConfig(keras)]) {
-      assert.deepEqual(infoProblems(whole as unknown as Record<string, unknown>), []);
-    }
-    const wrong: [object, string][] = [
-      ...["wordSource", "recipe", "step", "scores", "dataHash"].flatMap((field): [object, string][] => [
-        [{ ...info, [field]: undefined }, field],
-        [{ ...info, [field]: [1] }, field],
-      ]),
-      [{ ...info, wordSource: "spaces" }, "wordSource"],
-      [{ ...info, words: "abc" }, "words"],
-      [{ ...info, words: ["a", 1] }, "words"],
-      [{ ...info, words: ["a", ""] }, "words"],
-      [{ ...info, config: null }, "config"],
-      ...[0, -1, 1.5, 1e9, "8", null].map((hidden): [object, string] => [withConfig({ hidden }), "hidden"]),
-      ...[[1, 0, 2, 3], [1, 2, 3], undefined].map((list): [object, string] => [
-        withConfig({ channels: list }),
-        "channels",
-      ]),
-      [withConfig({ encoder: "squeezenet1_0", ...pictures(64) }), "channels"],
-      [withConfig({ ...deep, ...pictures(48) }), "size"],
-      [withConfig({ ...deep, variant: "keras" }), "variant"],
-      [withConfig({ ...deep, encoder: "mobilenet_v2", variant: "caffe" }), "variant"],
-      ...[0, 65, "8"].map((grid): [object, string] => [withConfig({ grid }), "grid"]),
-      [withConfig({ dropout: 1 }), "dropout"],
-      [withConfig({ embeddingDropout: -0.1 }), "embeddingDropout"],
-      [withConfig({ squash: "sigmoid" }), "squash"],
-      [withConfig({ decoder: "show_tell", squash: "tanh" }), "squash"],
-      [withConfig({ decoder: "att2in", deepOutput: true }), "deepOutput"],
-      [withConfig({ imageRelu: true }), "imageRelu"],
-      [withConfig({ tied: 1 }), "tied"],
-      [withConfig({ decoder: "gru" }), "decoder"],
-      [withConfig({ preprocessing: [] }), "preprocessing"],
-      [withPixels({ size: 1e6 }), "size"],
-      [withPixels({ resize: "stretch" }), "resize"],
-      [withPixels({ shortSide: 0 }), "shortSide"],
-      [withPixels({ mean: [0, 0] }), "mean"],
-      [withPixels({ std: [1, 0, 1] }), "std"],
-      [withPixels({ orientation: "up" }), "orientation"],
-    ];
-    for (const [changed, field] of wrong) {
-      const problems = infoProblems(changed as Record<string, unknown>);
-      assert.equal(problems.length, 1, `${field}: ${problems}`);
-      assert.ok(problems[0].startsWith(field), problems[0]);
-    }
   });
 });
