@@ -13,7 +13,7 @@
  *
  *     deno task prepare --size 64 --min-count 6
  *     deno task prepare --features --encoder mobilenet_v2 --weights mobilenet_v2-7ebf99e0 --size 224
- *     deno run --allow-read --allow-write=data --allow-sys=cpus --allow-env=IMAGESCRIPT_WASM_SIMD,XDG_RUNTIME_DIR scripts/5_prepare.ts
+ *     deno run --allow-read --allow-write=data --allow-env=IMAGESCRIPT_WASM_SIMD,XDG_RUNTIME_DIR scripts/5_prepare.ts
  *
  * Reads data/annotations and data/img. Writes data/shards, data/features and data/vocabulary.json. Takes a minute for 10,000
  * photos; stopped and started again, it goes on where it was.

@@ -17,6 +17,7 @@
  *     deno task train --annotations my/captions.json --images my/photos --min-count 1
  *     deno task train --preset sgrvinod --explain
  *     mpirun -np 4 deno task train --sync-bn
+ *     deno run --allow-read --allow-write --allow-env=IMAGESCRIPT_WASM_SIMD,XDG_RUNTIME_DIR scripts/6_train.ts
  *
  * Reads  the captions and photographs of steps 1 and 5, or your own, and packs the photographs if step 5 has not.
  * Writes OUT/model.safetensors (the best so far), OUT/checkpoint.safetensors (to go on from) and OUT/metrics.jsonl.

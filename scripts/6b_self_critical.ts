@@ -12,6 +12,7 @@
  *
  *     deno task self-critical --from data/demo/model.safetensors --data data/demo --learning-rate 2e-4
  *     mpirun -np 4 deno task self-critical
+ *     deno run --allow-read --allow-write --allow-env=IMAGESCRIPT_WASM_SIMD,XDG_RUNTIME_DIR scripts/6b_self_critical.ts
  *
  * Reads  a trained model, and the captions and photographs it was trained on.
  * Writes OUT/model.safetensors (the best so far by CIDEr-D on held-out pictures), OUT/checkpoint.safetensors,

@@ -11,6 +11,7 @@
  *
  *     deno task evaluate --split val
  *     deno task evaluate --annotations captions.json --results results.json
+ *     deno run --allow-read --allow-write --allow-env=IMAGESCRIPT_WASM_SIMD,XDG_RUNTIME_DIR scripts/7_evaluate.ts --split val
  *
  * Reads  a model and a dataset, or captions by people and a file of generated ones in COCO's result format.
  * Writes nothing unless --per-image, --card or --save-results asks for it.

@@ -3,6 +3,7 @@
  *
  *     deno task bench
  *     deno task bench --filter matmul --peers
+ *     deno run --allow-read --allow-write --allow-env=XDG_RUNTIME_DIR scripts/bench.ts
  *
  * Reads nothing; writes pictures and shards into a temporary folder that it removes. --peers installs other
  * libraries from npm (700 MB) on first use. Takes two minutes, with peers ten.

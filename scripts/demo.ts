@@ -2,6 +2,7 @@
  * The whole way in a few minutes: make pictures, train on them, evaluate on others, caption three, show a gallery.
  *
  *     deno task demo
+ *     deno run --allow-read --allow-write --allow-env=IMAGESCRIPT_WASM_SIMD,XDG_RUNTIME_DIR scripts/demo.ts
  *
  * Reads  nothing. Writes data/demo: pictures, captions, model.safetensors and gallery.html.
  * The pictures are drawn by code, with five true captions each, and saved as JPEGs with COCO's JSON: from there on

@@ -2,6 +2,7 @@
  * Checks our mathematics against PyTorch's: every op, training step by step, and decoding, on every device.
  *
  *     deno task verify DIR
+ *     deno run --allow-read --allow-env=XDG_RUNTIME_DIR scripts/verify.ts DIR
  *
  * Reads  DIR, goldens that a PyTorch program wrote. Writes nothing. Takes half a minute.
  */

@@ -73,6 +73,14 @@ describe("the house", () => {
     assert.deepEqual(wrong, []);
   });
 
+  it("says on top of every script how it runs without its task, and with which permissions", () => {
+    const wrong = sources.filter(({ path }) => path.startsWith("scripts/")).filter(({ path, text }) => {
+      const comment = text.slice(0, text.indexOf("*/")).replaceAll(/\\\n \*/g, "");
+      return !new RegExp(` deno run( +--allow-\\S+)+ +${path}`).test(comment);
+    }).map(({ path }) => path);
+    assert.deepEqual(wrong, []);
+  });
+
   it("keeps steps of the tutorial under 150 lines and every file under 300", () => {
     const lines = ({ text }: Source) => text.split("\n").length - 1;
     const limit = ({ path }: Source) => path.startsWith("scripts/") ? 150 : 300;
