@@ -7,7 +7,7 @@ import { ObservedBackend } from "../lib/bench/observed_backend.ts";
 import type { Caption } from "../lib/models/beam_history.ts";
 import { type BeamOptions, beamSearch } from "../lib/models/beam_search.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
-import { captionPixels } from "../lib/models/captioner.ts";
+import { captionFeatures, captionPixels } from "../lib/models/captioner.ts";
 import type { Decoder } from "../lib/models/decoder.ts";
 import { outputOf } from "../lib/models/decoder.ts";
 import { logSoftmax, slice } from "../lib/ops/mod.ts";
@@ -114,6 +114,24 @@ for (const backend of backends) {
             }
           }
         }
+        model.dispose();
+      }
+    });
+
+    it("sets spaces between words, but none where they are written without", async () => {
+      for (
+        const [letters, between] of [["abcdefghijklmnopqrs", " "], [
+          "あいうえおかきくけこさしすせそたちつて",
+          "",
+        ]]
+      ) {
+        const model = makeModel(backend, { seed: 11 });
+        const writer = { model, vocabulary: new Vocabulary([...letters]) };
+        const [[{ text, words }]] = await captionFeatures([writer], [makeFeatures(backend, { images: 1 })], {
+          beam: 2,
+        });
+        assert.ok(words.length > 1);
+        assert.equal(text, words.map(({ word }) => word).join(between));
         model.dispose();
       }
     });

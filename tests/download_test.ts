@@ -40,6 +40,15 @@ describe("downloadFile()", () => {
     assert.equal(host.requests[1].ifRange, `"${await sha256(ARCHIVE)}"`);
   });
 
+  it("goes on as often as the connection is cut, where every try brings a megabyte", async () => {
+    const large = fakeJpeg(7 << 20, 1);
+    await using host = new CocoHost({ [PATH]: large });
+    host.fault(PATH, { kind: "cut", after: 1 << 20 });
+    const got = await download(host, { attempts: 2 });
+    assertWhole(got, large);
+    assert.equal(got.retries, 6);
+  });
+
   it("goes on with the part that an ended run left", async () => {
     await using host = new CocoHost({ [PATH]: ARCHIVE });
     host.fault(PATH, { kind: "cut", after: 100_000 });

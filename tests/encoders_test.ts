@@ -226,6 +226,9 @@ describe("encoders", () => {
       const { tensor } = parameters.all.find(({ name }) => name === key)!;
       const values = Float64Array.from(await tensor.read());
       const deviation = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+      const alike = parameters.all.filter((other) => other.tensor.shape.join() === tensor.shape.join());
+      const firsts = await Promise.all(alike.map(async (other) => (await other.tensor.read())[0]));
+      assert.equal(new Set(firsts).size, firsts.length, "each starts differently");
       parameters.dispose();
       const ratio = deviation / expected(tensor.shape);
       assert.ok(Math.abs(ratio - 1) < 0.01, `${encoder} ${key}: ${ratio} times the deviation it should have`);

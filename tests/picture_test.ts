@@ -2,6 +2,7 @@
 /** Picture files: decoding and encoding. */
 import assert from "node:assert/strict";
 import { beforeAll, describe, it } from "@std/testing/bdd";
+import { crc32 } from "../lib/data/crc32.ts";
 import { decodeFile, decodeImage } from "../lib/deno/decode.ts";
 import { encodeJpeg, encodePng } from "../lib/deno/encode.ts";
 import { orient } from "../lib/image/orient.ts";
@@ -15,9 +16,19 @@ const ODD = `${FIXTURES}/data/odd-images`;
 const PHOTOS = `${FIXTURES}/data/coco/photos`;
 const lacksOdd = { ignore: lacksFixture("data/odd-images") };
 
-/** An EXIF block that says nothing but an orientation. */
+/** An EXIF block as a camera writes it: its make, then the orientation. */
 const exif = (orientation: number) =>
-  latin1(`MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0${String.fromCharCode(orientation)}\0\0\0\0\0\0`);
+  latin1(
+    "MM\0*\0\0\0\x08\0\x02" +
+      "\x01\x0f\0\x02\0\0\0\x04abc\0" +
+      `\x01\x12\0\x03\0\0\0\x01\0${String.fromCharCode(orientation)}\0\0` +
+      "\0\0\0\0",
+  );
+
+/** A number as PNG writes it. */
+function uint32(value: number): Uint8Array {
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+}
 
 /** The JPEG with a segment put in behind its first two bytes. */
 function withSegment(jpeg: Uint8Array, contents: Uint8Array): Uint8Array {
@@ -52,12 +63,8 @@ describe("decodeImage()", () => {
       upright,
     );
     const png = await encodePng(sideways);
-    const chunk = join(
-      Uint8Array.of(0, 0, 0, 26),
-      latin1("eXIf"),
-      exif(6),
-      Uint8Array.of(0xd6, 0x67, 0x4b, 0x69),
-    );
+    const contents = join(latin1("eXIf"), exif(6));
+    const chunk = join(uint32(exif(6).length), contents, uint32(crc32(contents)));
     assert.deepEqual(await decodeImage(join(png.subarray(0, 33), chunk, png.subarray(33))), drawing());
   });
 

@@ -6,6 +6,7 @@ import { parseSafetensors, type SafetensorsFile, serialiseSafetensors } from "..
 import { checkSeal, sealed } from "../lib/data/seal.ts";
 import { loadCheckpoint, runFiles, saveCheckpoint } from "../lib/deno/checkpoints.ts";
 import { lockRun } from "../lib/deno/run_lock.ts";
+import { TrainLog } from "../lib/deno/train_log.ts";
 import { hash32 } from "../lib/random.ts";
 
 /** A small file; `step` is in its run's state. */
@@ -101,5 +102,22 @@ describe("a run's folder", () => {
     await Deno.writeFile(checkpoint, await bytesOf(file(40)));
     await Deno.remove(previous);
     await assert.rejects(loadCheckpoint(dir, () => {}), /it has no checksum/);
+  });
+
+  it("has a log without the steps and returns that come behind the checkpoint gone on from", async () => {
+    const { metrics } = runFiles(dir);
+    const lines = [
+      '{"step":10,"loss":3}',
+      '{"event":"rollback","step":5,"from":12,"rollbacks":1}',
+      '{"step":10,"loss":2}',
+      '{"event":"rollback","step":5,"from":20,"rollbacks":2}',
+      '{"step":11,"loss":2}',
+      '{"step":12,"lo',
+    ];
+    await Deno.writeTextFile(metrics, lines.join("\n"));
+    await TrainLog.open(metrics, { resumed: { step: 10, rollbacks: 1 }, print: () => {} });
+    assert.equal(await Deno.readTextFile(metrics), lines.slice(0, 3).map((line) => `${line}\n`).join(""));
+    await TrainLog.open(metrics, { print: () => {} });
+    assert.equal(await Deno.readTextFile(metrics), "", "a new run begins anew");
   });
 });
