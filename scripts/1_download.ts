@@ -1,6 +1,9 @@
 /**
  * Step 1: download photos and their captions.
  *
+ * COCO (Lin et al., 2014; Chen et al., 2015) is the collection that captioners are compared on: 123,287 photos of everyday
+ * scenes from Flickr, each described by five people or more. Its captions come as one archive, its photos one by one.
+ *
  *     deno task download --count 500
  *     deno run --allow-net --allow-read --allow-write scripts/1_download.ts --count 500
  *
