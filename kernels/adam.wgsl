@@ -9,7 +9,7 @@
 // parameter, m, v: [count], updated in place
 //
 // One invocation owns four elements. What pads the last four of a buffer is updated with them and means nothing.
-// Reference: cpu() in adam.ts. Source: Kingma and Ba (2015), algorithm 1; the corrections 1 / (1 - beta^t) come from the
+// Twin: cpu() in adam.ts. Source: Kingma and Ba (2015), algorithm 1; the corrections 1 / (1 - beta^t) come from the
 // host. keep is 1 - learning_rate * weight decay for AdamW (Loshchilov and Hutter, 2019), else 1.
 
 override WORKGROUP: u32 = 64;

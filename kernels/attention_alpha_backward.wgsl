@@ -5,7 +5,7 @@
 // d_alpha:   [B, P] at alpha_offset; holds what the loss says of alpha itself
 //
 // One invocation owns one element of d_alpha.
-// Reference: cpu() in attention.ts.
+// Twin: cpu() in attention.ts.
 
 override WORKGROUP: u32 = 64;
 

@@ -5,7 +5,7 @@
 // context:  [N, D] at context_offset
 //
 // One invocation owns one element of context.
-// Reference: cpu() in attention.ts.
+// Twin: cpu() in attention.ts.
 
 override WORKGROUP: u32 = 64;
 

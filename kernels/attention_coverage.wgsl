@@ -5,7 +5,7 @@
 // residual: [B, P]; its mean square is the doubly stochastic term
 //
 // One invocation owns one element of residual.
-// Reference: cpu() in attention_coverage.ts. Source: Xu et al. (2015), section 4.2.1.
+// Twin: cpu() in attention_coverage.ts. Source: Xu et al. (2015), section 4.2.1.
 
 override WORKGROUP: u32 = 64;
 

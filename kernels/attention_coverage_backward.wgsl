@@ -5,7 +5,7 @@
 // d_alpha:    [T, B, P]
 //
 // One invocation owns one element of d_alpha.
-// Reference: cpu() in attention_coverage.ts.
+// Twin: cpu() in attention_coverage.ts.
 
 override WORKGROUP: u32 = 64;
 

@@ -7,7 +7,7 @@
 // scores:      [N, P] at scores_offset
 //
 // One invocation owns one score.
-// squash is ReLU or tanh. Reference: cpu() in attention.ts. Source: Bahdanau et al. (2015), who have tanh.
+// squash is ReLU or tanh. Twin: cpu() in attention.ts. Source: Bahdanau et al. (2015), who have tanh.
 
 override WORKGROUP: u32 = 64;
 

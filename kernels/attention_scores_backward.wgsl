@@ -11,7 +11,7 @@
 //
 // One invocation owns one element of d_att2, and takes the softmax's gradient of its row on the way: P terms more,
 // one dispatch less. attention_sum_backward writes d_score for all steps at once.
-// Reference: cpu() in attention.ts.
+// Twin: cpu() in attention.ts.
 
 override WORKGROUP: u32 = 64;
 

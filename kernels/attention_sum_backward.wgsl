@@ -13,7 +13,7 @@
 // full_part: [B, P, A]
 //
 // One invocation owns one (b, p, a).
-// Reference: cpu() in attention.ts.
+// Twin: cpu() in attention.ts.
 
 override WORKGROUP: u32 = 64;
 

@@ -11,7 +11,7 @@
 // One workgroup owns one beam, each invocation every WORKGROUP-th word. They find the best word k times, each time among
 // those behind the one before in the order: no array that would limit k. (One invocation a beam would loop V · k times,
 // and llvmpipe ends an invocation's loops after 65,535 rounds, without a word.)
-// Reference: cpu() in beam.ts.
+// Twin: cpu() in beam.ts.
 
 override WORKGROUP: u32 = 64;
 

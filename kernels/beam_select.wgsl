@@ -11,7 +11,7 @@
 //
 // One workgroup owns one image: all look for the best candidate behind the last, the first keeps the books. Each loops
 // k³ / WORKGROUP times, see beam_candidates.wgsl.
-// Reference: cpu() in beam.ts. Ties go to the smaller parent, then to the smaller word.
+// Twin: cpu() in beam.ts. Ties go to the smaller parent, then to the smaller word.
 
 override WORKGROUP: u32 = 64;
 

@@ -8,7 +8,7 @@
 //                  lose digits where logits are large
 //
 // One invocation owns one row.
-// Reference: cpu() in cross_entropy.ts; smoothing as PyTorch's label_smoothing (Szegedy et al., 2016). The row's maximum is subtracted first: logits of ±1e4 are fine.
+// Twin: cpu() in cross_entropy.ts; smoothing as PyTorch's label_smoothing (Szegedy et al., 2016). The row's maximum is subtracted first: logits of ±1e4 are fine.
 
 override WORKGROUP: u32 = 64;
 

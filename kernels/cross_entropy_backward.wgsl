@@ -8,7 +8,7 @@
 // d_loss:           [1]
 //
 // One invocation owns one element of d_logits.
-// Reference: cpu() in cross_entropy.ts.
+// Twin: cpu() in cross_entropy.ts.
 
 override WORKGROUP: u32 = 64;
 

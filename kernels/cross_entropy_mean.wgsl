@@ -5,7 +5,7 @@
 // loss:     [3]: the mean of the first, 1 / count, which the gradient needs, and the mean of the second
 //
 // One invocation sums all rows, in order, in blocks of 64 so that f32 stays accurate: N is a batch's words.
-// Reference: cpu() in cross_entropy.ts. Where every target is ignored the mean is NaN, as in PyTorch.
+// Twin: cpu() in cross_entropy.ts. Where every target is ignored the mean is NaN, as in PyTorch.
 
 struct Params {
   N: u32,

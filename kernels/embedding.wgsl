@@ -5,7 +5,7 @@
 // y:      [N, E]
 //
 // One invocation owns one element of y.
-// Reference: cpu() in embedding.ts.
+// Twin: cpu() in embedding.ts.
 
 override WORKGROUP: u32 = 64;
 

@@ -6,7 +6,7 @@
 //
 // One invocation owns (n, e), and works only where n is the first place of its id: it then gathers the later ones.
 // So nothing is added atomically, and the cost grows with the words of a batch, not with the vocabulary.
-// Reference: cpu() in embedding.ts.
+// Twin: cpu() in embedding.ts.
 
 override WORKGROUP: u32 = 64;
 

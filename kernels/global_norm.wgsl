@@ -7,7 +7,7 @@
 // factor:     [1], what brings the gradients back and clips them; -1: take no step
 //
 // One workgroup: each invocation sums every WORKGROUP-th slot, the first adds up their sums, in order.
-// Reference: cpu() in adam.ts.
+// Twin: cpu() in adam.ts.
 
 override WORKGROUP: u32 = 64;
 

@@ -5,7 +5,7 @@
 // state:  [3]: the scale, good steps since it last changed, steps skipped
 //
 // One invocation does it all.
-// Reference: cpu() in loss_scale.ts. Source: Micikevicius et al. (2018), "Mixed precision training", section 3.2.
+// Twin: cpu() in loss_scale.ts. Source: Micikevicius et al. (2018), "Mixed precision training", section 3.2.
 
 struct Params {
   interval: u32,

@@ -5,7 +5,7 @@
 // h:     [.., B, H] at h_offset
 //
 // One invocation owns one element of the state.
-// Reference: cpu() in lstm_cell.ts. Source: Hochreiter and Schmidhuber (1997) with forget gates (Gers et al., 2000).
+// Twin: cpu() in lstm_cell.ts. Source: Hochreiter and Schmidhuber (1997) with forget gates (Gers et al., 2000).
 
 override WORKGROUP: u32 = 64;
 

@@ -6,7 +6,7 @@
 // d_c:   [B, H]. Before: gradient of the new state from later steps. After: of the state before.
 //
 // One invocation owns one element of the state.
-// Reference: cpu() in lstm_cell.ts.
+// Twin: cpu() in lstm_cell.ts.
 
 override WORKGROUP: u32 = 64;
 

@@ -3,7 +3,7 @@
 // x, average: [count]
 //
 // One invocation owns one element.
-// Reference: cpu() in moving_average.ts. Source: Polyak and Juditsky (1992), in the exponential form.
+// Twin: cpu() in moving_average.ts. Source: Polyak and Juditsky (1992), in the exponential form.
 
 override WORKGROUP: u32 = 64;
 

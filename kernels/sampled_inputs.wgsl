@@ -6,7 +6,7 @@
 // ended:        [N], set to 0: a caption goes on behind a drawn end
 //
 // One invocation owns one row. A choice depends on seed, step and row alone.
-// Reference: cpu() in sampled_inputs.ts; the hash is hash32 in random.ts. Source: Bengio et al. (2015), "Scheduled
+// Twin: cpu() in sampled_inputs.ts; the hash is hash32 in random.ts. Source: Bengio et al. (2015), "Scheduled
 // sampling".
 
 override WORKGROUP: u32 = 64;

@@ -9,7 +9,7 @@
 // parameter, velocity: [count], updated in place
 //
 // One invocation owns one element.
-// Reference: cpu() in sgd.ts. Source: Sutskever, Martens, Dahl and Hinton (2013), in PyTorch's form.
+// Twin: cpu() in sgd.ts. Source: Sutskever, Martens, Dahl and Hinton (2013), in PyTorch's form.
 
 override WORKGROUP: u32 = 64;
 

@@ -3,7 +3,7 @@
 // logits, x, gated: count elements, each from `offset` on
 //
 // One invocation owns one element.
-// Reference: cpu() in sigmoid_gate.ts. Source: the gate beta of Xu et al. (2015), section 4.2.1.
+// Twin: cpu() in sigmoid_gate.ts. Source: the gate beta of Xu et al. (2015), section 4.2.1.
 
 override WORKGROUP: u32 = 64;
 

@@ -4,7 +4,7 @@
 // d_x:                 the same; before: d_gated, after: d_x
 //
 // One invocation owns one element.
-// Reference: cpu() in sigmoid_gate.ts.
+// Twin: cpu() in sigmoid_gate.ts.
 
 override WORKGROUP: u32 = 64;
 

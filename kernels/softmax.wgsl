@@ -4,7 +4,7 @@
 //
 // One invocation owns one row (outer, inner): on software adapters a row in one invocation beats a tree with
 // barriers 7 times, and the rows here (positions, words) are many and short.
-// Reference: cpu() in softmax.ts. The row's maximum is subtracted first, so exp never overflows.
+// Twin: cpu() in softmax.ts. The row's maximum is subtracted first, so exp never overflows.
 
 override WORKGROUP: u32 = 64;
 

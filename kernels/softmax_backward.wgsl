@@ -3,7 +3,7 @@
 // y: [outer, size, inner], the forward's output; d_y, d_x: the same shape
 //
 // One invocation owns one row (outer, inner).
-// Reference: cpu() in softmax.ts.
+// Twin: cpu() in softmax.ts.
 
 override WORKGROUP: u32 = 64;
 

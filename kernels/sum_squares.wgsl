@@ -4,7 +4,7 @@
 // partials: at offset, CHUNKS slots
 //
 // One invocation owns one slot: every CHUNKS-th element. The order of the sum is the same on every run.
-// Reference: cpu() in adam.ts.
+// Twin: cpu() in adam.ts.
 
 override CHUNKS: u32 = 256;
 

@@ -4,7 +4,7 @@
 // loss:                       [2]: the mean, and 1 / count, which the gradient needs
 //
 // One invocation sums all rows, in order, in blocks of 64 so that f32 stays accurate: N is a batch's words.
-// Reference: cpu() in weighted_cross_entropy.ts. Where every target is ignored the mean is NaN.
+// Twin: cpu() in weighted_cross_entropy.ts. Where every target is ignored the mean is NaN.
 
 struct Params {
   N: u32,

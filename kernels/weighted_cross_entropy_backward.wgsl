@@ -8,7 +8,7 @@
 // d_loss:           [1]
 //
 // One invocation owns one element of d_logits.
-// Reference: cpu() in weighted_cross_entropy.ts.
+// Twin: cpu() in weighted_cross_entropy.ts.
 
 override WORKGROUP: u32 = 64;
 
