@@ -41,3 +41,26 @@ describe("docs/reading.md", () => {
     for (const path of [...paths, ...others]) assert.ok(Deno.statSync(new URL(path, ROOT)).isFile, path);
   });
 });
+
+describe("README.md and docs", () => {
+  it("name tests and pages that there are", () => {
+    const pages = [
+      "README.md",
+      ...[...Deno.readDirSync(new URL("docs", ROOT))].map(({ name }) => `docs/${name}`),
+    ];
+    const paths = pages.flatMap((page) => {
+      const text = Deno.readTextFileSync(new URL(page, ROOT));
+      return [...text.matchAll(/\b(?:tests\/[\w/]+\.ts|docs\/\w+\.md)\b/g)].map(([path]) => path);
+    });
+    assert.ok(paths.length > 40, `${paths.length}`);
+    const missing = paths.filter((path) => {
+      try {
+        return !Deno.statSync(new URL(path, ROOT)).isFile;
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+        return true;
+      }
+    });
+    assert.deepEqual([...new Set(missing)], []);
+  });
+});
