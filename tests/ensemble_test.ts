@@ -2,8 +2,9 @@
 /** Several models that write together. */
 import assert from "node:assert/strict";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import type { Preprocessing } from "../lib/image/preprocess.ts";
 import type { CaptionModel } from "../lib/models/caption_model.ts";
-import { ensembleDecoder } from "../lib/models/ensemble.ts";
+import { checkEnsemble, ensembleDecoder } from "../lib/models/ensemble.ts";
 import { captionPixels } from "../lib/models/captioner.ts";
 import { softmax } from "../lib/ops/mod.ts";
 import { Random } from "../lib/random.ts";
@@ -11,7 +12,7 @@ import { scope } from "../lib/scope.ts";
 import { Tensor, tensor } from "../lib/tensor.ts";
 import { START, Vocabulary } from "../lib/text/vocabulary.ts";
 import { backends } from "./devices.ts";
-import { makeModel, near, WORDS } from "./search_models.ts";
+import { makeModel, near, smallConfig, WORDS } from "./search_models.ts";
 
 for (const backend of backends) {
   describe(`an ensemble on ${backend.name}`, () => {
@@ -84,6 +85,16 @@ for (const backend of backends) {
         captionPixels(pair, pixels),
         /models 1 and 2 together: word 9 is "word5" and "other"/,
       );
+      const seeing = (preprocessing: Partial<Preprocessing>) => {
+        const config = smallConfig("attend");
+        const all = { ...config, preprocessing: { ...config.preprocessing, ...preprocessing } };
+        return { model: { config: all } as CaptionModel, vocabulary };
+      };
+      assert.throws(
+        () => checkEnsemble([seeing({}), seeing({ resize: "crop" })]),
+        /they see pictures differently, .*"squash".* and .*"crop"/,
+      );
+      checkEnsemble([seeing({}), seeing({ mean: [0, 0, 0], std: [1, 1, 1], shortSide: 16 })]); // the same pixels
     });
   });
 }

@@ -12,10 +12,9 @@ import {
 import { buildDataset, type Dataset, type DatasetOptions } from "../data/dataset.ts";
 import type { FeatureOrigin } from "../data/feature_origin.ts";
 import { sha256 } from "../data/sha256.ts";
-import type { Preprocessing } from "../image/preprocess.ts";
+import { geometryOf, type Preprocessing } from "../image/preprocess.ts";
 import { type FoundCaptions, readCaptions } from "./caption_reader.ts";
 import { findPictures, type FoundPictures } from "./picture_finder.ts";
-import { geometryOf } from "./shard_format.ts";
 import {
   openShards,
   type PictureFile,

@@ -2,7 +2,7 @@
 /** What folders of shards can hold: pixels, or an encoder's features. See `shards.ts` and `features.ts`. */
 
 import type { FeatureOrigin } from "../data/feature_origin.ts";
-import type { Preprocessing } from "../image/preprocess.ts";
+import type { Geometry } from "../image/preprocess.ts";
 
 /** A kind of shards: records of equal length, one a picture. */
 export interface ShardFormat<Origin> {
@@ -16,19 +16,6 @@ export interface ShardFormat<Origin> {
   fileName(origin: Origin): string;
   /** Bytes of one record. */
   recordBytes(origin: Origin): number;
-}
-
-/** How pixels came about: what must be equal for records to be of use. Mean and deviation are the device's matter. */
-export interface Geometry {
-  readonly size: number;
-  readonly resize: string;
-  readonly shortSide: number;
-  readonly orientation: string;
-}
-
-/** The part of a preprocessing that shapes the pixels. */
-export function geometryOf({ size, resize, shortSide = size, orientation }: Preprocessing): Geometry {
-  return { size, resize, shortSide: resize === "crop" ? shortSide : size, orientation };
 }
 
 /** Pictures decoded and resized: records of [size, size, 3] bytes. */

@@ -8,10 +8,10 @@
  * that cannot be decoded has a line with the reason in place of a record.
  */
 
-import type { Preprocessing } from "../image/preprocess.ts";
+import { geometryOf, type Preprocessing } from "../image/preprocess.ts";
 import { mapPictures, openPicturePool, type PicturePool } from "./picture_pool.ts";
 import { type FillOptions, fillShards, type ShardReport } from "./shard_fill.ts";
-import { geometryOf, PIXELS } from "./shard_format.ts";
+import { PIXELS } from "./shard_format.ts";
 import { openRecords, type OpenRecordsOptions } from "./shard_reader.ts";
 import type { PictureFile } from "./shard_writer.ts";
 

@@ -31,6 +31,14 @@ export const DEFAULT_PREPROCESSING: Preprocessing = {
   orientation: "exif",
 };
 
+/** What a preprocessing does to pixels before the device has them: where it is equal, so are they. */
+export type Geometry = Required<Omit<Preprocessing, "mean" | "std">>;
+
+/** The part of a preprocessing that shapes the pixels. */
+export function geometryOf({ size, resize, shortSide = size, orientation }: Preprocessing): Geometry {
+  return { size, resize, shortSide: resize === "crop" ? shortSide : size, orientation };
+}
+
 /**
  * Brings a picture to the model's size. Training, evaluation, captioning and the browser all call this.
  *

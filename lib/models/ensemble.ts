@@ -1,4 +1,5 @@
 // This module is browser compatible.
+import { geometryOf } from "../image/preprocess.ts";
 import { concat, exp, log, logSoftmax, scale, slice } from "../ops/mod.ts";
 import { add } from "../ops/arithmetic.ts";
 import type { LstmState } from "../ops/lstm_steps.ts";
@@ -100,7 +101,7 @@ export function checkEnsemble(models: readonly Pick<LoadedModel, "model" | "voca
           }", it must be the same`,
       );
     }
-    const seen = [first.model, model].map(({ config }) => JSON.stringify(config.preprocessing));
+    const seen = [first.model, model].map(({ config }) => JSON.stringify(geometryOf(config.preprocessing)));
     if (seen[0] !== seen[1]) fail(`they see pictures differently, ${seen.join(" and ")}`);
   });
 }
