@@ -4,9 +4,10 @@ import { describe, it } from "@std/testing/bdd";
 import { parquetReadObjects } from "hyparquet";
 import { jsonKeys, summarise } from "../lib/data/explore.ts";
 import { parseCaptionFile } from "../lib/data/formats.ts";
-import { escapeXml, plotHtml, plotSvg, textWidth, wrapText } from "../lib/data/plot_layout.ts";
+import { plotHtml, plotSvg, textWidth, wrapText } from "../lib/data/plot_layout.ts";
 import { lettersWithoutFont } from "../lib/deno/plot.ts";
 import { captionTable, preview, saveTable } from "../lib/deno/tables.ts";
+import { escapeXml } from "../lib/text/html.ts";
 
 const parse = (text: string) => parseCaptionFile(text, { source: "captions.json" });
 

@@ -1,6 +1,8 @@
 // This module is browser compatible.
 /** Photos with their captions above, as SVG and as a page: the tutorial's `plot_images`. */
 
+import { escapeXml } from "../text/html.ts";
+
 /** A photo of a plot. */
 export interface PlotPicture {
   readonly id: number;
@@ -81,7 +83,7 @@ export function plotSvg(pictures: readonly PlotPicture[], { fontFamily }: { font
     row.forEach((picture, i) => {
       const left = GAP + i * (CELL + GAP);
       body.push(captionsSvg(texts[i], left, top + textHeight - heightOf(texts[i])));
-      const href = `data:image/jpeg;base64,${base64(picture.jpeg)}`;
+      const href = `data:image/jpeg;base64,${picture.jpeg.toBase64()}`;
       const height = shownHeight(picture);
       body.push(
         `<image x="${left}" y="${top + textHeight}" width="${CELL}" height="${height}" href="${href}"/>`,
@@ -104,7 +106,7 @@ export function plotHtml(pictures: readonly PlotPicture[], { title }: { title: s
   <figcaption><ul>${
       captions.map((caption) => `<li dir="auto">${escapeXml(caption)}</li>`).join("")
     }</ul></figcaption>
-  <img src="data:image/jpeg;base64,${base64(jpeg)}" width="${width}" height="${height}" alt="${
+  <img src="data:image/jpeg;base64,${jpeg.toBase64()}" width="${width}" height="${height}" alt="${
       escapeXml(captions[0])
     }">
   <small>${id} · ${escapeXml(fileName)}</small>
@@ -137,14 +139,6 @@ ${figures.join("\n")}
 `;
 }
 
-/** Text for XML and HTML, in content and in attributes; characters that XML forbids are dropped. */
-export function escapeXml(text: string): string {
-  return text.toWellFormed()
-    .replace(/[[\p{Cc}\ufffe\uffff]--[\t\n\r]]/gv, "")
-    .replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;").replaceAll("'", "&#39;");
-}
-
 function captionsSvg(captions: readonly (readonly string[])[], left: number, top: number): string {
   let y = top + FONT_SIZE;
   return captions.map((lines, i) => {
@@ -164,12 +158,4 @@ function heightOf(captions: readonly (readonly string[])[]): number {
 
 function shownHeight({ width, height }: PlotPicture): number {
   return Math.round(CELL * height / width);
-}
-
-function base64(bytes: Uint8Array): string {
-  const parts: string[] = [];
-  for (let at = 0; at < bytes.length; at += 0x8000) {
-    parts.push(String.fromCharCode(...bytes.subarray(at, at + 0x8000)));
-  }
-  return btoa(parts.join(""));
 }

@@ -1,6 +1,6 @@
 // This module runs in Deno only.
 import type { WrittenCaption } from "../models/captioner.ts";
-import { escapeXml } from "../data/plot_layout.ts";
+import { escapeXml } from "../text/html.ts";
 
 /** A picture with what was written of it. */
 export interface AttendedPicture {

@@ -1,6 +1,6 @@
 // This module runs in Deno only.
 import type { Split } from "../data/dataset.ts";
-import { escapeXml } from "../data/plot_layout.ts";
+import { escapeXml } from "../text/html.ts";
 import { writeFileAtomic } from "./write_file.ts";
 
 /** A captioned picture of the gallery. */

@@ -1,10 +1,9 @@
 // This module is browser compatible.
 /** Parts of the evaluation card, each a piece of markup. */
-import { escapeXml } from "../data/plot_layout.ts";
 import type { Evaluation } from "./evaluate.ts";
 import { type ForeignScores, type ImageScores, spider } from "./evaluation_report.ts";
 import type { GroupScores } from "./groups.ts";
-import { table } from "./html.ts";
+import { escapeXml, table } from "./html.ts";
 import { SCORE_NAMES, type ScoreName } from "./score.ts";
 
 /** Largest value of the bars. BLEU and ROUGE reach 1; CIDEr of photographs lies below 2, of drawn worlds above. */

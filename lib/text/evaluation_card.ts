@@ -1,6 +1,5 @@
 // This module is browser compatible.
 /** An evaluation as one HTML page that needs no network: scores, pictures at their best and worst, and what went wrong. */
-import { escapeXml } from "../data/plot_layout.ts";
 import { hash32 } from "../random.ts";
 import { captionStatistics, figures, lengthChart, pictureCard, scoreTable } from "./card_parts.ts";
 import { stutters } from "./diversity.ts";
@@ -8,7 +7,7 @@ import type { ImageId } from "./encode_captions.ts";
 import type { Evaluation } from "./evaluate.ts";
 import { type ForeignScores, type ImageScores, imageScores } from "./evaluation_report.ts";
 import { describeProblems } from "./results.ts";
-import { section, table } from "./html.ts";
+import { escapeXml, section, table } from "./html.ts";
 
 /** Options of {@linkcode evaluationCard}. */
 export interface CardOptions {
