@@ -102,11 +102,11 @@ describe("SIMD engine's threads", () => {
       const bench = await Workbench.open({ threads: 2 });
       const { memory, heapStart } = bench.engine;
       const count = 4_000_000;
-      const fill = (address: number) => bench.engine.loop("fill", count, [address, 1]);
+      const double = (address: number) => bench.engine.loop("scale", count, [address, address, 2]);
       const fails =
-        /memory access out of bounds|Cannot run "loop fill": a worker failed in the middle of a job/;
-      assert.throws(() => fill(memory.buffer.byteLength - 4 * count + 64), fails);
-      assert.throws(() => fill(heapStart), /Cannot run "loop fill": (an earlier job|a worker) failed/);
+        /memory access out of bounds|Cannot run "loop scale": a worker failed in the middle of a job/;
+      assert.throws(() => double(memory.buffer.byteLength - 4 * count + 64), fails);
+      assert.throws(() => double(heapStart), /Cannot run "loop scale": (an earlier job|a worker) failed/);
       bench.close();
     }
   });

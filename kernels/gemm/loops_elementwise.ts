@@ -53,15 +53,6 @@ export function defineElementwiseLoops(loops: LoopSet): void {
     for (const pointer of [x, y]) f.step(pointer, first.shl(2));
     eachElement(f, count, [x, y], ({ load, store }) => store(y, f.madd(load(x), factor, load(y))));
   });
-  loops.define(
-    "fill",
-    { slots: { ...integers("y"), ...floats("value") }, cost: 0.2 },
-    (f, { y, value }, { first, count }) => {
-      const lanes = f.v128(value.splat());
-      f.step(y, first.shl(2));
-      eachElement(f, count, [y], ({ store }) => store(y, lanes));
-    },
-  );
 
   // gated = sigmoid(logits) x
   const GATE = integers("logits", "x", "gated");
@@ -86,9 +77,7 @@ export function defineElementwiseLoops(loops: LoopSet): void {
 
   defineAdam(loops);
   defineSgd(loops);
-  // partials[chunk] = the chunk's sum, or sum of squares
-  reduce(loops, "sum", (_, x, sum) => sum.add(x));
-  reduce(loops, "sum_squares", (f, x, sum) => f.madd(x, x, sum));
+  defineSumSquares(loops);
 }
 
 /**
@@ -157,23 +146,27 @@ function clipper(
   return (gradient) => gradient.mul(scale).min(highest).max(lowest);
 }
 
-/** A sum over each chunk, in four accumulators of four lanes. */
-function reduce(
-  loops: LoopSet,
-  name: string,
-  add: (f: FunctionBuilder, x: F32x4, sum: F32x4) => F32x4,
-): void {
+/** partials[chunk] = the chunk's sum of squares, in four accumulators of four lanes. */
+function defineSumSquares(loops: LoopSet): void {
   const slots = integers("x", "partials");
-  loops.define(name, { slots, cost: 0.3, reduces: true }, (f, { x, partials }, { first, count, chunk }) => {
-    f.step(x, first.shl(2));
-    const sums = [0, 1, 2, 3].map(() => f.v128(0));
-    f.while(count.ge(16), () => {
-      for (const [index, sum] of sums.entries()) f.set(sum, add(f, f.v128(x.loadVector(16 * index)), sum));
-      f.step(x, 64);
-      f.step(count, -16);
-    });
-    eachElement(f, count, [x], ({ load }) => f.set(sums[0], add(f, load(x), sums[0])));
-    const total = f.v128(sums[0].add(sums[1]).add(sums[2].add(sums[3])));
-    f.store(partials.add(chunk.shl(2)), sumOfLanes(f, total));
-  });
+  loops.define(
+    "sum_squares",
+    { slots, cost: 0.3, reduces: true },
+    (f, { x, partials }, { first, count, chunk }) => {
+      f.step(x, first.shl(2));
+      const sums = [0, 1, 2, 3].map(() => f.v128(0));
+      const add = (sum: F32x4, read: F32x4) => {
+        const value = f.v128(read);
+        f.set(sum, f.madd(value, value, sum));
+      };
+      f.while(count.ge(16), () => {
+        for (const [index, sum] of sums.entries()) add(sum, x.loadVector(16 * index));
+        f.step(x, 64);
+        f.step(count, -16);
+      });
+      eachElement(f, count, [x], ({ load }) => add(sums[0], load(x)));
+      const total = f.v128(sums[0].add(sums[1]).add(sums[2].add(sums[3])));
+      f.store(partials.add(chunk.shl(2)), sumOfLanes(f, total));
+    },
+  );
 }

@@ -110,10 +110,6 @@ export class I32 {
   loadOne(offset = 0): F32x4 {
     return new F32x4([this.code, simd(92, 2, unsigned(offset))]);
   }
-  /** Two floats in lanes 0 and 1, the others 0. */
-  loadTwo(offset = 0): F32x4 {
-    return new F32x4([this.code, simd(93, 2, unsigned(offset))]);
-  }
   /** `vector` with one lane read from this address. */
   loadLane(vector: F32x4, lane: number, offset = 0): F32x4 {
     return new F32x4([this.code, vector.code, simd(86, 2, unsigned(offset), lane)]);
@@ -249,9 +245,6 @@ export class F32x4 {
   }
   or(other: F32x4): F32x4 {
     return this.#with(80, other);
-  }
-  xor(other: F32x4): F32x4 {
-    return this.#with(81, other);
   }
   /** `this` where the mask is set, else `other`. */
   where(mask: F32x4, other: F32x4 | number): F32x4 {
