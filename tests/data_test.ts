@@ -193,6 +193,24 @@ describe("the Karpathy file", () => {
 });
 
 describe("caption files in a folder", () => {
+  it("say what they are for by their names, also one alone; a file named by itself does not", async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const text = JSON.stringify({
+        images: [{ id: 1, file_name: "1.jpg" }],
+        annotations: [{ id: 1, image_id: 1, caption: "a dog" }],
+      });
+      const [val, odd] = [`${folder}/captions_val2014.json`, `${folder}/odd\\name.json`];
+      for (const path of [val, odd]) await Deno.writeTextFile(path, text);
+      const splitOf = async (path: string) => (await readCaptions(path)).set.images.map(({ split }) => split);
+      assert.deepEqual(await splitOf(folder), ["val"]);
+      assert.deepEqual(await splitOf(val), [undefined]);
+      if (Deno.build.os !== "windows") assert.deepEqual(await splitOf(odd), [undefined]);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+
   it("are grouped by what belongs together, the published split first", () => {
     const groups = groupCaptionFiles([
       "instances_train2014.json",

@@ -1,11 +1,11 @@
 // This module runs in Deno only.
 /** Caption files on disk, whatever their format: told apart by content, gzip and UTF-16 undone. */
 
+import { basename, dirname } from "node:path";
 import { type CaptionFileGroup, groupCaptionFiles } from "../data/caption_files.ts";
 import { type CaptionSet, mergeCaptionSets, type SplitName } from "../data/captions.ts";
 import { parseCaptionFile, parseCaptionJson, parseJson } from "../data/formats.ts";
 import { splitByLists } from "../data/karpathy.ts";
-import { folderOf } from "./write_file.ts";
 
 /** Options of {@linkcode readCaptions}. */
 export interface ReadCaptionsOptions {
@@ -42,8 +42,8 @@ export interface CaptionPaths {
 export async function captionPaths(path: string, options: ReadCaptionsOptions = {}): Promise<CaptionPaths> {
   const { dataset } = options;
   if (!(await statOf(path)).isDirectory) {
-    const folder = folderOf(path);
-    const name = path.slice(path.lastIndexOf("/") + 1);
+    const folder = dirname(path);
+    const name = basename(path);
     return { dataset: name, files: { all: name }, lists: {}, folder, others: [] };
   }
   const names: string[] = [];

@@ -1,6 +1,7 @@
 // This module runs in Deno only.
 /** Opens a dataset from disk: captions, pictures (packed first where they are not), vocabulary, splits. */
 
+import { basename } from "node:path";
 import {
   type CaptionProblem,
   type CaptionReport,
@@ -178,7 +179,7 @@ export async function featureFolder(data: string, images: string, origin: Featur
 }
 
 function folderName(path: string): string {
-  return path.split("/").at(-1)!.replace(/[^\w.-]/g, "_") || "root";
+  return basename(path).replace(/[^\w.-]/g, "_") || "root";
 }
 
 /** Eight hexadecimal digits. */

@@ -1,13 +1,14 @@
 // This module runs in Deno only.
 /** Many photos, one by one: a few at a time, each checked before it gets its name. */
 
+import { dirname } from "node:path";
 import { ensureDir } from "@std/fs/ensure-dir";
 import { sniff } from "../image/header.ts";
 import { PictureError } from "../image/picture_error.ts";
 import { DiskError, DownloadError } from "./download_error.ts";
 import { downloadBytes } from "./download_file.ts";
 import { Pause, type RetryOptions } from "./download_retry.ts";
-import { folderOf, removeIfThere } from "./write_file.ts";
+import { removeIfThere } from "./write_file.ts";
 
 /** A photo to be had. */
 export interface Photo {
@@ -81,7 +82,7 @@ export async function fetchPhotos(
     failed.push(failure);
     onFailure?.(failure);
   };
-  for (const folder of new Set(photos.map(({ fileName }) => folderOf(`${dir}/${fileName}`)))) {
+  for (const folder of new Set(photos.map(({ fileName }) => dirname(`${dir}/${fileName}`)))) {
     await ensureDir(folder);
   }
 

@@ -1,9 +1,10 @@
 // This module runs in Deno only.
 /** Where downloaded bytes go: memory, or a `.part` file that the next run goes on with. */
 
+import { dirname } from "node:path";
 import { ensureDir } from "@std/fs/ensure-dir";
 import { DiskError } from "./download_error.ts";
-import { folderOf, removeIfThere } from "./write_file.ts";
+import { removeIfThere } from "./write_file.ts";
 
 /** Where bytes go: a `.part` file or memory. */
 export interface Sink {
@@ -79,7 +80,7 @@ export class PartFile implements Sink {
    * @throws {Error} If another process downloads the same file.
    */
   static async open(path: string, url: string, options: { readonly checked: boolean }): Promise<PartFile> {
-    await ensureDir(folderOf(path));
+    await ensureDir(dirname(path));
     const file = await Deno.open(`${path}.part`, { read: true, write: true, create: true });
     if (!await file.tryLock(true)) {
       file.close();

@@ -1,6 +1,7 @@
 // This module runs in Deno only.
 /** Unpacks zip archives from disk, trusting nothing they say: names, sizes and checksums are checked. */
 
+import { dirname } from "node:path";
 import type { Entry } from "@zip-js/zip-js";
 import { crc32, inflateRawSync } from "node:zlib";
 import { ensureDir } from "@std/fs/ensure-dir";
@@ -13,7 +14,7 @@ import {
   STORED,
   type ZipItem,
 } from "./unzip_directory.ts";
-import { folderOf, removeIfThere } from "./write_file.ts";
+import { removeIfThere } from "./write_file.ts";
 
 const ENCRYPTED_FLAG = 1;
 
@@ -66,7 +67,7 @@ export async function unzip(archive: string, into: string, options: UnzipOptions
   let bytes = 0;
   for (const item of items) {
     signal?.throwIfAborted();
-    const folder = folderOf(item.path);
+    const folder = dirname(item.path);
     if (!folders.has(folder)) await ensureDir(folder);
     folders.add(folder);
     try {

@@ -1,12 +1,8 @@
 // This module runs in Deno only.
 /** Files that are either whole or absent. */
 
+import { dirname } from "node:path";
 import { ensureDir } from "@std/fs/ensure-dir";
-
-/** The folder part of a path, "." when it has none. */
-export function folderOf(path: string): string {
-  return /^(.*)[\\/][^\\/]*$/.exec(path)?.[1] || (/^[\\/]/.test(path) ? "/" : ".");
-}
 
 /**
  * Writes a file under a temporary name beside it (`PATH.tmp`), waits until it is on the disk, and renames it: a
@@ -26,7 +22,7 @@ export async function writeFileAtomic(
     ? [data]
     : data;
   try {
-    await ensureDir(folderOf(path));
+    await ensureDir(dirname(path));
     {
       using file = await Deno.open(temporary, { write: true, create: true, truncate: true });
       for await (const part of parts) await writeAll(file, part);
@@ -35,11 +31,11 @@ export async function writeFileAtomic(
     await Deno.rename(temporary, path);
   } catch (error) {
     await removeIfThere(temporary).catch(() => {}); // what went wrong first is what counts
-    throw new Error(`Cannot write ${path} in the folder ${folderOf(path)}: ${whyUnwritable(error)}`, {
+    throw new Error(`Cannot write ${path} in the folder ${dirname(path)}: ${whyUnwritable(error)}`, {
       cause: error,
     });
   }
-  await syncFolder(folderOf(path));
+  await syncFolder(dirname(path));
 }
 
 /** Waits until renames in a folder are on the disk, where the platform can: a loss of power cannot undo them then. */
@@ -65,7 +61,7 @@ export async function writeAll(file: Deno.FsFile, data: Uint8Array): Promise<voi
  * @throws {Error} If its folder cannot be made or written, or a folder has its name.
  */
 export async function ensureFileWritable(path: string): Promise<void> {
-  await ensureWritable(folderOf(path));
+  await ensureWritable(dirname(path));
   const isFolder = await Deno.stat(path).then(({ isDirectory }) => isDirectory, (error) => {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
