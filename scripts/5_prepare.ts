@@ -66,7 +66,10 @@ async function main(): Promise<void> {
   dataset.close();
 
   // 4. What came out: how much of the text the vocabulary covers, and a caption as the decoder will read it.
-  await writeFileAtomic(`${data}/vocabulary.json`, JSON.stringify(dataset.vocabulary) + "\n");
+  await writeFileAtomic(
+    `${data}/vocabulary.json`,
+    JSON.stringify({ words: dataset.vocabulary.ownWords }) + "\n",
+  );
   const prepared = { dataset, features };
   if (options.json) return console.log(JSON.stringify(prepareJson(prepared, seconds)));
   for (const line of prepareLines(prepared, options.minCount)) console.log(line);

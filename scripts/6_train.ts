@@ -102,7 +102,7 @@ await runScript(async () => {
   }, options);
   const info = {
     config: plan.config,
-    words: vocabulary.words.slice(4),
+    words: vocabulary.ownWords,
     wordSource: dataset.words,
     recipe: { ...recipe, batch, captions, ...started, ...pictures.recipe, ...plan.changes },
     step: 0,

@@ -87,7 +87,7 @@ await runScript(async () => {
   training.done();
 
   // 4. The model file: weights, vocabulary, preprocessing and recipe in one.
-  const words = vocabulary.words.slice(4);
+  const words = vocabulary.ownWords;
   const info = {
     config,
     words,

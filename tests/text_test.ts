@@ -199,12 +199,11 @@ describe("vocabulary", () => {
     assert.throws(() => vocabulary.encode([], { maxLength: 1 }), /in 1 ids: start and end alone take 2/);
     assert.throws(() => vocabulary.decode([8]), /id 8: the vocabulary has 8 ids, 0 to 7/);
   });
-  it("survives JSON with its hash, which tells the order", () => {
-    const copy = Vocabulary.fromJSON(JSON.parse(JSON.stringify(vocabulary)));
+  it("is made again of its own words, with its hash, which tells the order", () => {
+    const copy = new Vocabulary(vocabulary.ownWords);
     assert.deepEqual(copy.words, vocabulary.words);
     assert.equal(copy.hash, vocabulary.hash);
     assert.notEqual(new Vocabulary(["cat", "a", "dog", "red"]).hash, vocabulary.hash);
-    assert.throws(() => Vocabulary.fromJSON({ words: [1] }), /found no "words"/);
     assert.throws(() => new Vocabulary(["a", "a"]), /"a" is given twice/);
   });
   it("hashes as FNV-1a over UTF-8", () => {

@@ -19,11 +19,6 @@ export interface EncodeOptions {
   readonly maxLength?: number;
 }
 
-/** A vocabulary as it is stored in a model file: the words after the four special ones. */
-export interface VocabularyJson {
-  readonly words: readonly string[];
-}
-
 /** A fixed list of words. Two vocabularies with equal {@linkcode Vocabulary.hash} give equal ids. */
 export class Vocabulary {
   /** Word of each id; the first four are {@linkcode SPECIAL_WORDS}. */
@@ -51,6 +46,11 @@ export class Vocabulary {
   /** Number of ids, the four special ones included. */
   get size(): number {
     return this.words.length;
+  }
+
+  /** The words without the four special ones: what a model file stores, and what the vocabulary is made of. */
+  get ownWords(): readonly string[] {
+    return this.words.slice(SPECIAL_WORDS.length);
   }
 
   /** Whether `word` has an id of its own. */
@@ -117,23 +117,5 @@ export class Vocabulary {
       low = product >>> 0;
     }
     return high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0");
-  }
-
-  /** What a model file stores. */
-  toJSON(): VocabularyJson {
-    return { words: this.words.slice(SPECIAL_WORDS.length) };
-  }
-
-  /**
-   * The vocabulary of {@linkcode Vocabulary.toJSON}'s object.
-   *
-   * @throws {SyntaxError} If `json` has no list of words.
-   */
-  static fromJSON(json: unknown): Vocabulary {
-    const words = (json as Partial<VocabularyJson> | null)?.words; // checked below
-    if (!Array.isArray(words) || !words.every((word) => typeof word === "string")) {
-      throw new SyntaxError('Cannot read a vocabulary: found no "words", which should be a list of strings');
-    }
-    return new Vocabulary(words);
   }
 }
