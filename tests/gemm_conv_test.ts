@@ -108,6 +108,14 @@ for (const { name, options, ignore } of ENGINES) {
       );
     });
 
+    it("applies ReLU to whole sums where a product's inner size is cut into pieces", () => {
+      const sizes = { outChannels: 70, kernelHeight: 1, kernelWidth: 1, stride: 1, padding: 0, groups: 1 };
+      for (const [inHeight, inWidth, inChannels] of [[7, 7, 1290], [3, 5, 1290], [1, 1, 2000]]) {
+        const s = shapeOf({ ...sizes, batch: 1, inHeight, inWidth, inChannels });
+        for (const bias of [true, false]) check(s, { bias, relu: true });
+      }
+    });
+
     it("equals the twins for random shapes with enough to do for a BLAS", () => {
       let checked = 0;
       for (let round = 0; checked < 12 && round < 100; round++) {

@@ -79,7 +79,7 @@ export function defineGemmJob(module: ModuleBuilder, tiles: Tiles): Callee {
       );
       const c = f.i32(g.c.add(product.mul(g.cBatch)).add(m0.mul(g.cRow)).add(n0.shl(2)));
       const bias = f.i32(g.bias.add(n0.shl(2)).where(g.bias, 0));
-      const flags = f.i32(g.flags);
+      const flags = f.i32(g.flags.and(ADD_TO_C));
       const left = f.i32(g.K);
       const k = f.i32();
       const piece = { b, bRow: g.bRow, k, columns, to: areaB, panel: k.shl(5) };
@@ -91,6 +91,7 @@ export function defineGemmJob(module: ModuleBuilder, tiles: Tiles): Callee {
         );
       f.repeat(() => {
         f.set(k, left.min(g.blockK));
+        f.if(k.eq(left), () => f.set(flags, flags.or(g.flags))); // A ReLU cuts the whole sum: with the last piece.
         f.if(g.bForm, () => {
           // One piece along k: neighbouring tasks that share the columns find the panels packed.
           f.if(k.eq(g.K), () => {
