@@ -8,10 +8,16 @@
 
 import { address } from "./address.ts";
 import {
+  alphaBackwardVec4,
   alphaBackwardWorkgroup,
+  contextVec4,
+  inFours,
   SCORES_BACKWARD_POSITIONS,
+  scoresBackwardVec4,
   scoresBackwardWorkgroup,
+  scoresVec4,
   scoresWorkgroup,
+  sumBackwardVec4,
 } from "./attention_programs.ts";
 import { defineKernel, linearGrid, type Program } from "./kernel.ts";
 import alphaBackwardWgsl from "./attention_alpha_backward.wgsl" with { type: "text" };
@@ -49,8 +55,11 @@ export const attentionScoresKernel = defineKernel({
   },
   constants: { WORKGROUP },
   workgroups: ({ N, P }) => linearGrid(N * P, WORKGROUP),
-  variants: [scoresWorkgroup],
-  choose: (_, { software }): Program<"N" | "P"> => software ? attentionScoresKernel : scoresWorkgroup,
+  variants: [scoresWorkgroup, scoresVec4],
+  choose({ A, att2_offset }, { software }): Program<"N" | "P"> {
+    if (!software) return scoresWorkgroup;
+    return inFours(A, att2_offset) ? scoresVec4 : attentionScoresKernel;
+  },
   cpu({ att1, att2, full, full_bias, scores }, { N, P, A, beams, att2_offset, scores_offset, squash }) {
     const f = SQUASH[squash];
     for (let n = 0; n < N; n++) {
@@ -81,6 +90,9 @@ export const attentionContextKernel = defineKernel({
   params: { N: "u32", P: "u32", D: "u32", beams: "u32", alpha_offset: "u32", context_offset: "u32" },
   constants: { WORKGROUP },
   workgroups: ({ N, D }) => linearGrid(N * D, WORKGROUP),
+  variants: [contextVec4],
+  choose: ({ D, context_offset }): Program<"N" | "D"> =>
+    inFours(D, context_offset) ? contextVec4 : attentionContextKernel,
   cpu({ alpha, features, context }, { N, P, D, beams, alpha_offset, context_offset }) {
     for (let n = 0; n < N; n++) {
       const row = context_offset + n * D;
@@ -119,9 +131,11 @@ export const attentionAlphaBackwardKernel = defineKernel({
   params: { B: "u32", P: "u32", D: "u32", context_offset: "u32", alpha_offset: "u32" },
   constants: { WORKGROUP },
   workgroups: ({ B, P }) => linearGrid(B * P, WORKGROUP),
-  variants: [alphaBackwardWorkgroup],
-  choose: (_, { software }): Program<"B" | "P"> =>
-    software ? attentionAlphaBackwardKernel : alphaBackwardWorkgroup,
+  variants: [alphaBackwardWorkgroup, alphaBackwardVec4],
+  choose({ D, context_offset }, { software }): Program<"B" | "P"> {
+    if (!software) return alphaBackwardWorkgroup;
+    return inFours(D, context_offset) ? alphaBackwardVec4 : attentionAlphaBackwardKernel;
+  },
   cpu({ features, d_context, d_alpha }, { B, P, D, context_offset, alpha_offset }) {
     for (let b = 0; b < B; b++) {
       for (let p = 0; p < P; p++) {
@@ -162,9 +176,11 @@ export const attentionScoresBackwardKernel = defineKernel({
   params: { B: "u32", P: "u32", A: "u32", alpha_offset: "u32", att2_offset: "u32", squash: "u32" },
   constants: { WORKGROUP },
   workgroups: ({ B, A }) => linearGrid(B * A, WORKGROUP),
-  variants: [scoresBackwardWorkgroup],
-  choose: ({ P }, { software }): Program<"B" | "A"> =>
-    software || P > SCORES_BACKWARD_POSITIONS ? attentionScoresBackwardKernel : scoresBackwardWorkgroup,
+  variants: [scoresBackwardWorkgroup, scoresBackwardVec4],
+  choose({ P, A, att2_offset }, { software }): Program<"B" | "A"> {
+    if (!software && P <= SCORES_BACKWARD_POSITIONS) return scoresBackwardWorkgroup;
+    return inFours(A, att2_offset) ? scoresBackwardVec4 : attentionScoresBackwardKernel;
+  },
   cpu({ alpha, att1, att2, full, d_alpha, d_att2 }, { B, P, A, alpha_offset, att2_offset, squash }) {
     const slope = SLOPE[squash];
     for (let b = 0; b < B; b++) {
@@ -199,6 +215,8 @@ export const attentionSumBackwardKernel = defineKernel({
   params: { T: "u32", B: "u32", P: "u32", A: "u32", squash: "u32" },
   constants: { WORKGROUP },
   workgroups: ({ B, P, A }) => linearGrid(B * P * A, WORKGROUP),
+  variants: [sumBackwardVec4],
+  choose: ({ A }): Program<"B" | "P" | "A"> => inFours(A) ? sumBackwardVec4 : attentionSumBackwardKernel,
   cpu({ att1, att2, full, d_score, d_att1, full_part }, { T, B, P, A, squash }) {
     const [f, slope] = [SQUASH[squash], SLOPE[squash]];
     for (let position = 0; position < B * P; position++) {

@@ -76,7 +76,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       for (var v = local; v < params.V; v += WORKGROUP) {
         let logit = logits[row + v];
         let behind = rank == 0u || logit < last_logit || (logit == last_logit && v > last_word);
-        if (behind && banned[v] == 0u && (word == NONE || logit > best)) {
+        if (behind && (word == NONE || logit > best) && banned[v] == 0u) {
           best = logit;
           word = v;
         }

@@ -19,6 +19,7 @@ import {
   crossEntropyMeanKernel,
 } from "../../kernels/cross_entropy.ts";
 import { embeddingBackwardKernel, embeddingKernel } from "../../kernels/embedding.ts";
+import type { Kernel, Program } from "../../kernels/kernel.ts";
 import { lstmCellBackwardKernel, lstmCellKernel } from "../../kernels/lstm_cell.ts";
 import { softmaxBackwardKernel, softmaxKernel } from "../../kernels/softmax.ts";
 import {
@@ -27,74 +28,82 @@ import {
 } from "../../kernels/weighted_cross_entropy.ts";
 import { folded, type KernelCase, kernelCase, type Numbers, unwritten } from "./case.ts";
 
+/** The programs that can run: all but those for rows of whole vec4s where they are not. */
+function programs<B extends string, P extends string>(kernel: Kernel<B, P>, inFours: boolean): Program<P>[] {
+  const possible = kernel.variants!.filter(({ name }) => inFours || !name.endsWith("_vec4"));
+  return [kernel, ...possible.map((program) => folded(program))];
+}
+
 function* attention(): Generator<KernelCase> {
-  for (const [T, B, P, A, beams, squash] of [[1, 1, 1, 1, 1, 0], [3, 2, 7, 9, 3, 1], [2, 3, 67, 129, 1, 0]]) {
+  const sizes = [[1, 1, 1, 1, 1, 0], [3, 2, 7, 9, 3, 1], [2, 3, 67, 129, 1, 0], [2, 3, 19, 12, 2, 0], [
+    1,
+    2,
+    5,
+    8,
+    1,
+    1,
+  ]];
+  for (const [T, B, P, A, beams, squash] of sizes) {
     const N = B * beams;
     const what = `T ${T}, B ${B}, P ${P}, A ${A}, beams ${beams}, ${squash ? "tanh" : "ReLU"}`;
-    const D = A + 2;
+    const fours = A % 4 === 0;
+    const [D, offset] = fours ? [A + 4, 8] : [A + 2, 5];
     const shared = (n: Numbers) => ({ att1: n.uniform(B * P * A), full: n.uniform(A) });
-    for (
-      const program of [
-        attentionScoresKernel,
-        folded(attentionScoresKernel.variants![0]),
-      ]
-    ) {
+    for (const program of programs(attentionScoresKernel, fours)) {
       yield kernelCase(attentionScoresKernel, what, (n) => ({
         arrays: {
           ...shared(n),
-          att2: n.uniform(5 + N * A),
+          att2: n.uniform(offset + N * A),
           full_bias: n.uniform(1),
           scores: n.uniform(3 + N * P),
         },
-        params: { N, P, A, beams, att2_offset: 5, scores_offset: 3, squash },
+        params: { N, P, A, beams, att2_offset: offset, scores_offset: 3, squash },
       }), { program });
     }
-    yield kernelCase(attentionContextKernel, what, (n) => ({
-      arrays: { alpha: n.uniform(3 + N * P), features: n.uniform(B * P * D), context: n.uniform(5 + N * D) },
-      params: { N, P, D, beams, alpha_offset: 3, context_offset: 5 },
-    }));
-    for (
-      const program of [
-        attentionAlphaBackwardKernel,
-        folded(attentionAlphaBackwardKernel.variants![0]),
-      ]
-    ) {
+    for (const program of programs(attentionContextKernel, fours)) {
+      yield kernelCase(attentionContextKernel, what, (n) => ({
+        arrays: {
+          alpha: n.uniform(3 + N * P),
+          features: n.uniform(B * P * D),
+          context: n.uniform(offset + N * D),
+        },
+        params: { N, P, D, beams, alpha_offset: 3, context_offset: offset },
+      }), { program });
+    }
+    for (const program of programs(attentionAlphaBackwardKernel, fours)) {
       yield kernelCase(attentionAlphaBackwardKernel, what, (n) => ({
         arrays: {
           features: n.uniform(B * P * D),
-          d_context: n.uniform(5 + B * D),
+          d_context: n.uniform(offset + B * D),
           d_alpha: n.uniform(3 + B * P),
         },
-        params: { B, P, D, context_offset: 5, alpha_offset: 3 },
+        params: { B, P, D, context_offset: offset, alpha_offset: 3 },
       }), { program });
     }
-    for (
-      const program of [
-        attentionScoresBackwardKernel,
-        folded(attentionScoresBackwardKernel.variants![0]),
-      ]
-    ) {
+    for (const program of programs(attentionScoresBackwardKernel, fours)) {
       yield kernelCase(attentionScoresBackwardKernel, what, (n) => ({
         arrays: {
           ...shared(n),
           alpha: n.uniform(3 + B * P, 0, 1),
-          att2: n.uniform(5 + B * A),
+          att2: n.uniform(offset + B * A),
           d_alpha: n.uniform(3 + B * P),
-          d_att2: n.uniform(5 + B * A),
+          d_att2: n.uniform(offset + B * A),
         },
-        params: { B, P, A, alpha_offset: 3, att2_offset: 5, squash },
+        params: { B, P, A, alpha_offset: 3, att2_offset: offset, squash },
       }), { program });
     }
-    yield kernelCase(attentionSumBackwardKernel, what, (n) => ({
-      arrays: {
-        ...shared(n),
-        att2: n.uniform(T * B * A),
-        d_score: n.uniform(T * B * P),
-        d_att1: unwritten(B * P * A),
-        full_part: unwritten(B * P * A),
-      },
-      params: { T, B, P, A, squash },
-    }));
+    for (const program of programs(attentionSumBackwardKernel, fours)) {
+      yield kernelCase(attentionSumBackwardKernel, what, (n) => ({
+        arrays: {
+          ...shared(n),
+          att2: n.uniform(T * B * A),
+          d_score: n.uniform(T * B * P),
+          d_att1: unwritten(B * P * A),
+          full_part: unwritten(B * P * A),
+        },
+        params: { T, B, P, A, squash },
+      }), { program });
+    }
     yield kernelCase(attentionCoverageKernel, what, (n) => ({
       arrays: { alpha: n.uniform(T * B * P), targets: n.ids(T * B, 3), residual: unwritten(B * P) },
       params: { T, B, P, ignored: 0 },

@@ -30,6 +30,11 @@ export const WGSL_CHANGES: Changes = {
     ["index", "features[i * params.D + d]", "features[d * params.B * params.P + i]"],
     ["term", "+ i] += sum;", "+ i] = sum;"],
   ],
+  attention_alpha_backward_vec4: [
+    ["sign", "sum += d_context", "sum -= d_context"],
+    ["index", "features[i * fours + d]", "features[d * params.B * params.P + i]"],
+    ["term", "+ i] += dot(", "+ i] = dot("],
+  ],
   attention_alpha_backward_workgroup: [
     ["sign", "sum += d_context", "sum -= d_context"],
     ["index", "features[at.y + d]", "features[at.x + d]"],
@@ -45,6 +50,11 @@ export const WGSL_CHANGES: Changes = {
     ["index", "att1[(b * params.P + p) * params.A + a]", "att1[(p * params.B + b) * params.A + a]"],
     ["term", "(d_alpha[row + p] - inner)", "d_alpha[row + p]"],
   ],
+  attention_scores_backward_vec4: [
+    ["sign", "d_score * (1.0 - y * y)", "d_score * (1.0 + y * y)"],
+    ["index", "att1[(b * params.P + p) * fours + a]", "att1[(p * params.B + b) * fours + a]"],
+    ["term", "(d_alpha[row + p] - inner)", "d_alpha[row + p]"],
+  ],
   attention_scores_backward_workgroup: [
     ["sign", "d_score[p] * (1.0 - y * y)", "d_score[p] * (1.0 + y * y)"],
     ["index", "att1[(b * params.P + p) * params.A", "att1[(p * params.B + b) * params.A"],
@@ -54,6 +64,11 @@ export const WGSL_CHANGES: Changes = {
     ["sign", "masked += d * (1.0 - y * y)", "masked += d * (1.0 + y * y)"],
     ["index", "att2[(t * params.B + b) * params.A + a]", "att2[(b * params.T + t) * params.A + a]"],
     ["term", "weighted += d * u;", "weighted += d;"],
+  ],
+  attention_sum_backward_vec4: [
+    ["sign", "masked += d * (1.0 - y * y)", "masked += d * (1.0 + y * y)"],
+    ["index", "att2[(t * params.B + b) * fours + a]", "att2[(b * params.T + t) * fours + a]"],
+    ["term", "select(vec4f(), d * u, u > vec4f())", "select(vec4f(), d, u > vec4f())"],
   ],
   avg_pool2d_backward: [
     ["sign", "sum += d_y[", "sum -= d_y["],
