@@ -3,7 +3,7 @@
 
 import { tokenizer } from "../text/tokenize.ts";
 import type { CaptionSet } from "./captions.ts";
-import { isRecord } from "./coco.ts";
+import { isRecord } from "../text/json.ts";
 
 /** A caption with its picture and its number of words. */
 export interface CaptionOfNote {

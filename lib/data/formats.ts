@@ -2,7 +2,8 @@
 /** Captions of one's own pictures: captions.csv, captions.json, Flickr8k's text; and telling the formats apart. */
 
 import { type Annotation, type CaptionImage, type CaptionSet, collectCaptions } from "./captions.ts";
-import { isRecord, kindOf, parseCaptions, show, splitName } from "./coco.ts";
+import { isRecord, kindOf, show } from "../text/json.ts";
+import { parseCaptions, splitName } from "./coco.ts";
 import { parseCsv } from "./csv.ts";
 import { tidyFileName } from "./file_names.ts";
 import { isKarpathy, parseKarpathy } from "./karpathy.ts";

@@ -6,7 +6,8 @@
 
 import { buildVocabulary } from "../text/build_vocabulary.ts";
 import { type Annotation, type CaptionImage, type CaptionSet, collectCaptions } from "./captions.ts";
-import { isId, isRecord, kindOf, show, splitName } from "./coco.ts";
+import { isId, isRecord, kindOf, show } from "../text/json.ts";
+import { splitName } from "./coco.ts";
 
 /** Whether parsed JSON has the Karpathy layout: images that carry their sentences. */
 export function isKarpathy(json: unknown): boolean {

@@ -1,6 +1,7 @@
 // This module is browser compatible.
 /** What a model file's metadata must be like, so that a damaged or hostile file is refused before anything is built. */
 
+import { isRecord, show } from "../text/json.ts";
 import { TOKENIZER_NAMES } from "../text/tokenize.ts";
 import { DECODERS, type EncoderName, ENCODERS } from "./config.ts";
 import { sizeProblem } from "./encoders.ts";
@@ -9,8 +10,6 @@ import { sizeProblem } from "./encoders.ts";
 const MOST = 65_536;
 const LARGEST_PICTURE = 4096;
 const LARGEST_GRID = 64;
-/** Letters of a wrong value that are told. */
-const LONGEST_VALUE = 100;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -36,7 +35,7 @@ export function infoProblems(info: Fields): string[] {
       scores: OBJECT,
       dataHash: { fits: (value) => typeof value === "string", wanted: "a text" },
     }),
-    ...isObject(info.config) ? configProblems(info.config) : [],
+    ...isRecord(info.config) ? configProblems(info.config) : [],
   ];
 }
 
@@ -66,7 +65,7 @@ function configProblems(config: Fields): string[] {
       dropout: SHARE,
       preprocessing: OBJECT,
     }),
-    ...isObject(preprocessing) ? preprocessingProblems(preprocessing, encoder) : [],
+    ...isRecord(preprocessing) ? preprocessingProblems(preprocessing, encoder) : [],
   ];
 }
 
@@ -90,13 +89,10 @@ function preprocessingProblems(preprocessing: Fields, encoder: unknown): string[
 function problemsOf(fields: Fields, rules: Readonly<Record<string, Rule>>): string[] {
   return Object.entries(rules)
     .filter(([name, { fits }]) => !fits(fields[name]))
-    .map(([name, { wanted }]) => {
-      const found = JSON.stringify(fields[name])?.slice(0, LONGEST_VALUE);
-      return `${name} is ${found ?? "missing"}, should be ${wanted}`;
-    });
+    .map(([name, { wanted }]) => `${name} is ${show(fields[name])}, should be ${wanted}`);
 }
 
-const OBJECT: Rule = { fits: isObject, wanted: "an object" };
+const OBJECT: Rule = { fits: isRecord, wanted: "an object" };
 const FLAG: Rule = { fits: (value) => typeof value === "boolean", wanted: "true or false" };
 const SHARE: Rule = {
   fits: (value) => isNumber(value) && value >= 0 && value < 1,
@@ -127,10 +123,6 @@ function optional({ fits, wanted }: Rule): Rule {
 
 function absentUnless(condition: string): Rule {
   return { fits: (value) => value === undefined, wanted: `absent unless ${condition}` };
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isNumber(value: unknown): value is number {

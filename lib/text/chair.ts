@@ -3,7 +3,7 @@
  * Object hallucination: objects that a caption names and the picture does not hold (CHAIR, Rohrbach et al. 2018).
  * A picture holds what its instance annotations and its reference captions name.
  */
-import { isRecord } from "../data/coco.ts";
+import { isRecord } from "./json.ts";
 import type { Candidates, ImageId, References } from "./encode_captions.ts";
 import {
   AFTER_ORANGE,

@@ -1,6 +1,6 @@
 // This module is browser compatible.
 /** In how many images' references each n-gram occurs: what makes CIDEr weigh rare words higher. */
-import { isRecord } from "../data/coco.ts";
+import { isRecord } from "./json.ts";
 import { type EncodedCaptions, MAX_ORDER } from "./encode_captions.ts";
 import { NgramIndex } from "./ngrams.ts";
 

@@ -1,6 +1,6 @@
 // This module is browser compatible.
 /** Result files in COCO's format, `[{ image_id, caption }]`, and whether they fit the references. */
-import { kindOf, show } from "../data/coco.ts";
+import { kindOf, show } from "./json.ts";
 import type { ImageId } from "./encode_captions.ts";
 
 /** One generated caption. */
