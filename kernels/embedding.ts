@@ -40,7 +40,7 @@ export const embeddingBackwardKernel = defineKernel({
   outputs: ["d_weight"],
   params: { N: "u32", E: "u32" },
   constants: { WORKGROUP },
-  workgroups: ({ N, E }) => linearGrid(N * E, WORKGROUP),
+  workgroups: ({ N, E }) => linearGrid(N * ceilDiv(E, 8), WORKGROUP),
   variants: [backwardWorkgroup],
   choose: (_, { software }): Program<"N" | "E"> => software ? embeddingBackwardKernel : backwardWorkgroup,
   cpu({ ids, d_y, d_weight }, { N, E }) {

@@ -149,8 +149,8 @@ export const WGSL_CHANGES: Changes = {
     ["term", "* loss[1] * d_loss[0]", "* d_loss[0]"],
   ],
   embedding_backward: [
-    ["sign", "sum += d_y", "sum -= d_y"],
-    ["index", "d_y[m * params.E + e]", "d_y[e * params.N + m]"],
+    ["sign", "sum[c] += d_y", "sum[c] -= d_y"],
+    ["index", "d_y[m * params.E + first + c]", "d_y[(first + c) * params.N + m]"],
     ["term", "for (var m = n; m < params.N; m++)", "for (var m = n; m < n + 1u; m++)"],
   ],
   embedding_backward_workgroup: [
