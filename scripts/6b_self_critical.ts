@@ -8,13 +8,16 @@
  * score has no gradient, but the probability of what was said has one (REINFORCE; Rennie et al., 2017). A score can be
  * gamed: the log warns when captions break off, repeat themselves, grow or all become one.
  *
+ * With --fine-tune none the encoder stays as it is, and looks at the pictures of a step once for both, to draw and to
+ * learn; where step 5 has kept its features (`prepare --features`), it need not look at all.
+ *
  * To read on: lib/train/self_critical.ts.
  *
  *     deno task self-critical --from data/demo/model.safetensors --data data/demo --learning-rate 2e-4
  *     mpirun -np 4 deno task self-critical
  *     deno run --allow-read --allow-write --allow-env=IMAGESCRIPT_WASM_SIMD,XDG_RUNTIME_DIR scripts/6b_self_critical.ts
  *
- * Reads  a trained model, and the captions and photographs it was trained on.
+ * Reads  a trained model, and the captions and photographs it was trained on, or their features.
  * Writes OUT/model.safetensors (the best so far by CIDEr-D on held-out pictures), OUT/checkpoint.safetensors,
  *        OUT/metrics.jsonl.
  */
@@ -34,6 +37,7 @@ import {
 } from "../lib/deno/self_critical_options.ts";
 import { startingModel } from "../lib/deno/self_critical_start.ts";
 import { checkpointDue, packingProgress } from "../lib/deno/training.ts";
+import { trainingBatches } from "../lib/deno/training_features.ts";
 import { TrainingRun } from "../lib/deno/training_run.ts";
 import { rewardSignature } from "../lib/train/caption_reward.ts";
 import { SelfCritical } from "../lib/train/self_critical.ts";
@@ -88,19 +92,23 @@ await runScript(async () => {
     window: 1,
     share: group,
   });
+  const pictures = await trainingBatches({ model, dataset, loader, recipe }, options);
   const info = {
     ...loaded.info,
-    recipe: { ...recipe, batch, samples, baseline, maxLength },
+    recipe: { ...recipe, batch, samples, baseline, maxLength, ...pictures.recipe },
     step: 0,
     scores: {},
     dataHash: dataset.hash,
   };
 
   // 4. The loop: the same as in step 6, with another way of taking a step.
-  const parts = { trainer, loader, dataset, info, steps, batch, selfCritical: learner, scenes, team };
-  const run = folder && await TrainingRun.open(parts, options, folder);
-  const end = run ? await run.train() : await followRun({ ...parts, team: team! }); // there are others: a team
+  const { held } = pictures;
+  const parts = { trainer, loader: pictures.loader, dataset, info, steps, batch, scenes, team, held };
+  const critical = { ...parts, selfCritical: learner };
+  const run = folder && await TrainingRun.open(critical, options, folder);
+  const end = run ? await run.train() : await followRun({ ...critical, team: team! }); // there are others: a team
   rewards.close();
+  pictures.close();
   dataset.close();
   backend.close();
   group.close();

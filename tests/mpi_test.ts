@@ -138,15 +138,21 @@ describe("train on several processes", { ignore: lacksMpi }, () => {
 
   it("takes the steps of one in self-critical training: the same captions drawn, the same rewards", async () => {
     const from = ["--from", `${dir}/alone/model.safetensors`];
-    for (const [count, ...flags] of [[2, "--baseline", "samples"], [3, "--baseline", "greedy"]] as const) {
-      const alone = await task("self-critical", ...criticalRun(`critical${count}`, ...flags, ...from));
+    const features = ["--features", "on", "--features-type", "f32"]; // the others know the encoder from the first
+    const RUNS = [
+      { name: "samples", count: 2, flags: ["--baseline", "samples"] },
+      { name: "greedy", count: 3, flags: ["--baseline", "greedy"] },
+      { name: "frozen", count: 2, flags: ["--fine-tune", "none"], together: features },
+    ];
+    for (const { name, count, flags, together = [] } of RUNS) {
+      const alone = await task("self-critical", ...criticalRun(`critical_${name}`, ...flags, ...from));
       assert.equal(alone.code, 0, alone.stderr);
-      const args = criticalRun(`criticals${count}`, ...flags, ...from);
+      const args = criticalRun(`criticals_${name}`, ...flags, ...together, ...from);
       const { code, output } = await new Job([...RANKS(count), ...taskCommand("self-critical", ...args)])
         .end();
       assert.equal(code, 0, output);
       assert.equal(output.match(/^step 1 /gm)?.length, 1, "only one speaks");
-      const [found, want] = ["criticals", "critical"].map((name) => logged(`${name}${count}`));
+      const [found, want] = ["criticals", "critical"].map((who) => logged(`${who}_${name}`));
       assert.ok(want.length >= 9 + 3 && found.length === want.length);
       for (const [i, line] of want.entries()) {
         for (const [name, value] of Object.entries<number>(line)) {
@@ -162,6 +168,7 @@ describe("train on several processes", { ignore: lacksMpi }, () => {
         }
       }
     }
+    assert.equal([...Deno.readDirSync(`${dir}/data/features`)].length, 1, "one encoder, one cache");
   });
 
   it("ends all where one fails, with its rank, machine and reason", async () => {

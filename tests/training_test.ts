@@ -164,7 +164,10 @@ describe("a training run", () => {
       { ...INFO, recipe: unclipped },
       new RegExp(`with clipNorm ${clipNorm}, this run has nothing;`),
     );
+    const onFeatures = (features: string) => ({ ...INFO, recipe: { ...RECIPE, features } });
+    await refuses(onFeatures("f16"), /with features "exact", this run has "f16";/); // who names none had pixels
     assert.deepEqual(await trainer.model.parameters.all[0].tensor.read(), before, "nothing was loaded");
+    await resumeFrom(trainer, parseSafetensors(bytes, "c"), { expected: onFeatures("exact"), name: "c" });
     trainer.dispose();
     trainer.model.dispose();
   });

@@ -5,6 +5,7 @@ import { SCHEDULES } from "../train/schedule.ts";
 import { type CommandDescription, type OptionDefinitions, type Options, UsageError } from "./cli.ts";
 import { DEVICE_OPTIONS } from "./device_options.ts";
 import { EARLY_STOP } from "./recipe_options.ts";
+import { FEATURE_OPTIONS } from "./training_features.ts";
 
 /** Flags of `self-critical`. */
 export const SELF_CRITICAL_OPTIONS = {
@@ -65,6 +66,7 @@ export const SELF_CRITICAL_OPTIONS = {
   earlyStop: { ...EARLY_STOP, default: 0 },
   checkpointEvery: { default: "100", description: "steps between checkpoints, or minutes: 10m" },
   seed: { default: 1, description: "names all random numbers" },
+  ...FEATURE_OPTIONS,
   ...DEVICE_OPTIONS,
   json: { default: false, description: "print the result as JSON on stdout" },
 } as const satisfies OptionDefinitions;
@@ -76,6 +78,7 @@ export const SELF_CRITICAL_ABOUT: CommandDescription = {
   examples: [
     "deno task self-critical",
     "deno task self-critical --from data/demo/model.safetensors --data data/demo --learning-rate 2e-4",
+    "deno task self-critical --fine-tune none --features on",
     "deno task self-critical --resume",
   ],
 };

@@ -19,7 +19,7 @@ import { openShards } from "./shards.ts";
 /** Values of `--features`. */
 const FEATURE_MODES = ["auto", "on", "off"] as const;
 
-/** Flags of `train` that say what is read. */
+/** Flags of `train` and `self-critical` that say what is read. */
 export const FEATURE_OPTIONS = {
   features: {
     default: "auto",

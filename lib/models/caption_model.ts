@@ -19,7 +19,7 @@ import { att2inDecoder } from "./att2in.ts";
 import { attendDecoder } from "./attend.ts";
 import type { ModelConfig } from "./config.ts";
 import { type Decoder, dropNothing, type DropPlace, outputOf } from "./decoder.ts";
-import type { DeviceBatch } from "./device_batch.ts";
+import type { DeviceBatch, DevicePictures } from "./device_batch.ts";
 import { type Encoder, isInBlock } from "./encoder.ts";
 import { makeEncoder } from "./encoders.ts";
 import { sampledInputs, type WordSampling } from "./sampled_inputs.ts";
@@ -154,7 +154,10 @@ export class CaptionModel {
    * @returns [B, P, D].
    * @throws {RangeError} If it carries features of another encoder.
    */
-  features(batch: DeviceBatch, { training }: { readonly training: boolean }): Tensor {
+  features(
+    batch: DevicePictures & { readonly rows: number },
+    { training }: { readonly training: boolean },
+  ): Tensor {
     if (batch.pixels) return this.encode(batch.pixels, { batch: batch.rows, training });
     const { positions, channels } = this.encoder;
     return reshape(batch.features, [batch.rows, positions, channels]);

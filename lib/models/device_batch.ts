@@ -78,7 +78,8 @@ export function uploadBatch(backend: Backend, batch: HostBatch): DeviceBatch {
   };
 }
 
-function uploadPictures(backend: Backend, { pixels, features }: HostPictures): DevicePictures {
+/** Copies a batch's pictures to the device, whichever way it carries them. */
+export function uploadPictures(backend: Backend, { pixels, features }: HostPictures): DevicePictures {
   if (pixels) return { pixels: uploadPixels(backend, pixels) };
   return { features: tensor(backend, features, { label: "features" }) };
 }

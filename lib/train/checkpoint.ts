@@ -16,6 +16,9 @@ import type { Trainer, TrainerState } from "./trainer.ts";
 
 export type { RunState } from "./run_state.ts";
 
+/** What a recipe that names no features was trained on: pixels. */
+const PIXELS = { features: "exact" };
+
 /** The file of a run as it stands. */
 export async function checkpointToFile(
   trainer: Trainer,
@@ -58,7 +61,7 @@ export async function resumeFrom(
   if (found.dataHash !== expected.dataHash) refuse("the data", found.dataHash, expected.dataHash);
   const [theirWords, ourWords] = await Promise.all([found, expected].map(describeWords));
   if (theirWords !== ourWords) refuse("the vocabulary", theirWords, ourWords);
-  const [theirs, ours] = [{ ...found.config, ...found.recipe }, { ...expected.config, ...expected.recipe }];
+  const [theirs, ours] = [found, expected].map((side) => ({ ...PIXELS, ...side.config, ...side.recipe }));
   const lengthMatters = dependsOnLength(expected.recipe as unknown as Schedule); // it was made by trainingRecipe
   const said = (side: Readonly<Record<string, unknown>>, key: string) =>
     JSON.stringify(side[key]) ?? "nothing";

@@ -72,6 +72,11 @@ export class Mover {
     return [...optimisers, ...averages, ...this.lossScale ? [own("loss_scale", this.lossScale.state)] : []];
   }
 
+  /** Whether the next step trains nothing of the encoder. */
+  get encoderFrozen(): boolean {
+    return this.#plan.frozenBlocks(this.steps) === this.#model.encoder.blocks.length;
+  }
+
   /** Freezes what the next step does not train, and returns the parameters that it does. */
   prepare(): Tensor[] {
     this.#model.frozen = this.#plan.frozenBlocks(this.steps);

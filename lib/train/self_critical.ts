@@ -1,14 +1,14 @@
 // This module is browser compatible.
 /** Self-critical sequence training (Rennie et al., 2017): learning from the score of captions that the model drew. */
 
-import type { Batch } from "../data/batches.ts";
+import type { WordBatch } from "../data/batches.ts";
 import { cutRows, type RowRange } from "../data/parts.ts";
 import { cutBatch } from "../models/batch_parts.ts";
 import type { Caption } from "../models/beam_history.ts";
 import { beamSearch } from "../models/beam_search.ts";
 import type { CaptionModel } from "../models/caption_model.ts";
 import { outputOf } from "../models/decoder.ts";
-import { uploadPixels } from "../models/device_batch.ts";
+import { type HostPictures, uploadPictures } from "../models/device_batch.ts";
 import { sampleCaptions } from "../models/sample.ts";
 import { embedding, reshape, scale, weightedCrossEntropy } from "../ops/mod.ts";
 import { hash32 } from "../random.ts";
@@ -39,6 +39,14 @@ export interface SelfCriticalOptions {
 
 const MAX_LENGTH = 50;
 
+/** What a model says of pictures. */
+interface Said {
+  /** The captions drawn of each. */
+  readonly drawn: readonly Caption[][];
+  /** Greedy ones, where they are the baseline. */
+  readonly greedy: readonly Caption[];
+}
+
 /** Words of captions as a decoder is trained on them, time first: T steps, N captions. */
 interface Rewrite {
   /** Words read and to predict [T, N]. */
@@ -53,6 +61,9 @@ interface Rewrite {
  * The loss is −Σ advantage · log p(word) over all drawn words, divided by their number. Batch norm uses its running
  * statistics and there is no dropout, so that the gradient is that of the very policy that drew. The reward is computed
  * while the device reads the drawn words; `rewardMs` says what it took, `rewardWaitMs` how long the step waited for it.
+ *
+ * An encoder that is trained sees the pictures twice, to draw and for the gradient. A frozen one would say the same again:
+ * it sees them once, or not at all where the batch carries its features.
  */
 export class SelfCritical {
   readonly guard: CollapseGuard = new CollapseGuard();
@@ -87,16 +98,36 @@ export class SelfCritical {
   /**
    * Draws, scores, and moves the model. Of the batch only the pictures are used; a team shares them, and draws what one
    * process would.
+   *
+   * @param batch Features only where the encoder is frozen.
    */
-  async step(batch: Batch): Promise<void> {
+  async step(batch: WordBatch & HostPictures): Promise<void> {
     const { model, team } = this.#trainer;
-    const { group } = team ?? { group: ALONE };
+    const [range] = cutRows(batch.images.length, team?.group ?? ALONE);
+    const [part] = cutBatch(batch, [range]);
+    const see = () =>
+      model.features({ ...uploadPictures(model.backend, part), rows: range.count }, { training: false });
+    const features = scope(see);
+    const frozen = this.#trainer.encoderFrozen;
+    try {
+      const said = await this.#draw(features, range);
+      if (!frozen) features.dispose();
+      await this.#learn(batch, range, { ...said, see: frozen ? () => features : see });
+    } finally {
+      features.dispose();
+    }
+  }
+
+  /** Makes those drawn captions likelier that beat the baseline. @param said `see` makes the features [B, P, D]. */
+  async #learn(
+    batch: WordBatch,
+    range: RowRange,
+    { drawn, greedy, see }: Said & { readonly see: () => Tensor },
+  ): Promise<void> {
+    const { model, team: { group } = { group: ALONE } } = this.#trainer;
     const { samples, words, maxLength = MAX_LENGTH } = this.#options;
     const pictures = batch.images.length;
-    const [range] = cutRows(pictures, group);
-    const pixels = cutBatch(batch, [range])[0].pixels!; // a Batch has them
     const images = batch.images.subarray(range.first, range.first + range.count);
-    const { drawn, greedy } = await this.#draw(pixels, range);
     const captions = drawn.flat();
     const both = [...captions, ...greedy];
     const places = Array.from(
@@ -111,11 +142,9 @@ export class SelfCritical {
     const upload = (data: Uint32Array, label: string) =>
       tensor(model.backend, data, { shape, type: "u32", label });
     const pending = this.#trainer.begin(() => {
-      const bytes = uploadPixels(model.backend, pixels);
       const rows = Array.from(captions, (_, n) => Math.floor(n / samples));
       const image = tensor(model.backend, rows, { type: "u32", label: "image of caption" });
-      const features = model.encode(bytes, { batch: images.length, training: false });
-      return predictRows(model, features, { image, inputs: upload(rewrite.inputs, "inputs") });
+      return predictRows(model, see(), { image, inputs: upload(rewrite.inputs, "inputs") });
     });
     const started = performance.now();
     const { scores: rewards, ms: rewardMs } = await scoring.catch((error) => {
@@ -157,26 +186,15 @@ export class SelfCritical {
     });
   }
 
-  /** The pictures' drawn captions, and greedy ones where they are the baseline; all from one pass of the encoder. */
-  async #draw(
-    pixels: Uint8Array,
-    { first, count }: RowRange,
-  ): Promise<{ drawn: Caption[][]; greedy: Caption[] }> {
+  /** Captions of the pictures behind features [B, P, D]. */
+  async #draw(features: Tensor, { first }: RowRange): Promise<Said> {
     const { samples, baseline, seed, maxLength = MAX_LENGTH } = this.#options;
-    const { model } = this.#trainer;
-    const features = scope(() =>
-      model.encode(uploadPixels(model.backend, pixels), { batch: count, training: false })
-    );
-    try {
-      const stepSeed = hash32(seed, this.steps);
-      const draw = { samples, seed: stepSeed, maxLength, firstImage: first };
-      const drawn = await sampleCaptions(model.decoder, features, draw);
-      if (baseline === "samples") return { drawn, greedy: [] };
-      const greedy = await beamSearch(model.decoder, features, { beam: 1, maxLength });
-      return { drawn, greedy: greedy.map(([best]) => best) };
-    } finally {
-      features.dispose();
-    }
+    const { decoder } = this.#trainer.model;
+    const draw = { samples, seed: hash32(seed, this.steps), maxLength, firstImage: first };
+    const drawn = await sampleCaptions(decoder, features, draw);
+    if (baseline === "samples") return { drawn, greedy: [] };
+    const greedy = await beamSearch(decoder, features, { beam: 1, maxLength });
+    return { drawn, greedy: greedy.map(([best]) => best) };
   }
 }
 

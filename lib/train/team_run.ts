@@ -2,6 +2,7 @@
 /** A training run of a team: process 0 leads, the others follow, and all stand at the same step at any time. */
 
 import type { BatchSequence, WordBatch } from "../data/batches.ts";
+import type { Parameter } from "../nn/parameters.ts";
 import { agree, type Communicator } from "./communicator.ts";
 import { type RunEnd, type RunHooks, type RunOptions, runTraining, type Steps } from "./run.ts";
 import type { Team } from "./team.ts";
@@ -24,13 +25,18 @@ export interface Lead extends RunOptions {
 /** What process 0 knows of a run before it begins, as far as it is numbers. */
 type Rhythm = Omit<RunOptions, "checkpointDue">;
 
-/** Copies process 0's weights, the optimisers' state and the step to all: where a run begins, goes on or goes back to. */
-async function shareState(group: Communicator, trainer: Trainer): Promise<void> {
-  for (const { tensor } of [...trainer.model.parameters.all, ...trainer.tensors]) {
+/** Copies process 0's numbers to all. */
+export async function shareTensors(group: Communicator, tensors: readonly Parameter[]): Promise<void> {
+  for (const { tensor } of tensors) {
     const numbers = await tensor.read();
     group.broadcast(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength));
     if (group.rank > 0) tensor.backend.write(tensor.storage, numbers);
   }
+}
+
+/** Copies process 0's weights, the optimisers' state and the step to all: where a run begins, goes on or goes back to. */
+async function shareState(group: Communicator, trainer: Trainer): Promise<void> {
+  await shareTensors(group, [...trainer.model.parameters.all, ...trainer.tensors]);
   const { steps, state } = agree(group, { steps: trainer.steps, state: trainer.state });
   if (group.rank === 0) return;
   trainer.steps = steps;

@@ -112,6 +112,11 @@ export class Trainer {
     this.#mover.steps = steps;
   }
 
+  /** Whether the next step trains nothing of the encoder: features made before it are those that it would make. */
+  get encoderFrozen(): boolean {
+    return this.#mover.encoderFrozen;
+  }
+
   /** What it remembers between steps, as tensors with names. */
   get tensors(): Parameter[] {
     return this.#mover.tensors;
