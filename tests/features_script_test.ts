@@ -95,7 +95,7 @@ describe("prepare --features", () => {
     );
     const made = await train("b", "--fine-tune", "none", "--features", "on", "--features-type", "f32");
     assert.match(made.stderr, /features 4 × 256 f32 of 12 pictures, from memory/);
-    const found = await train("c", "--fine-tune", "none");
+    const found = await train("c", "--fine-tune", "0");
     assert.match(found.stderr, /features 4 × 256 f32 of 12 pictures, from memory/);
     const pixels = await train("d", "--fine-tune", "none", "--features", "off");
     assert.doesNotMatch(pixels.stderr, /features/);

@@ -12,6 +12,7 @@ import type { HostPictures } from "../models/device_batch.ts";
 import { type OptionDefinitions, UsageError } from "./cli.ts";
 import { type DiskDataset, featureFolder } from "./dataset_disk.ts";
 import { countFeatures, featureOrigin, openFeatures, prepareFeatures } from "./features.ts";
+import { isFrozen } from "../train/groups.ts";
 import type { Recipe } from "../train/recipe.ts";
 import { progressBar } from "./progress.ts";
 import { openShards } from "./shards.ts";
@@ -77,7 +78,7 @@ export async function trainingBatches(
   flags: FeatureFlags,
 ): Promise<TrainingBatches> {
   const { model, dataset, loader, recipe: { fineTune, fineTuneFrom = 0 } } = parts;
-  const frozenUntil = fineTune === "none" ? Infinity : fineTuneFrom; // in steps
+  const frozenUntil = isFrozen(fineTune) ? Infinity : fineTuneFrom; // in steps
   const pixels: TrainingBatches = { loader, recipe: { features: "exact" }, close: () => {} };
   if (flags.features === "off") return pixels;
   const why = parts.changes

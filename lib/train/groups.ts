@@ -59,10 +59,15 @@ export function trainingGroups(
   return { groups, frozenBlocks: (step) => step < fineTuneFrom ? blocks.length : first };
 }
 
+/** Whether none of the encoder is ever trained: "none", or 0 of its blocks. */
+export function isFrozen(fineTune: string | undefined): boolean {
+  return fineTune !== undefined && /^(none|0+)$/.test(fineTune);
+}
+
 /** Index of the first block that is trained; as many as there are for none. */
 function firstTrained(blocks: readonly EncoderBlock[], fineTune: string): number {
   if (fineTune === "all") return 0;
-  if (fineTune === "none") return blocks.length;
+  if (isFrozen(fineTune)) return blocks.length;
   if (/^\d+$/.test(fineTune) && Number(fineTune) <= blocks.length) return blocks.length - Number(fineTune);
   const index = blocks.findIndex(({ name }) => name === fineTune);
   if (index >= 0) return index;

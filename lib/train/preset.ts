@@ -3,6 +3,7 @@
 
 import type { CaptionChoice } from "../data/epoch_order.ts";
 import type { ModelConfig } from "../models/config.ts";
+import { isFrozen } from "./groups.ts";
 import type { OPTIMISERS, Precision, Recipe } from "./recipe.ts";
 import type { SCHEDULES } from "./schedule.ts";
 
@@ -144,7 +145,7 @@ export function trainingRecipe(preset: Preset, { steps, stepsPerEpoch, seed, pre
       },
     },
     fineTune,
-    ...fineTuneAfterEpochs > 0 && fineTune !== "none" && { fineTuneFrom: inSteps(fineTuneAfterEpochs) },
+    ...fineTuneAfterEpochs > 0 && !isFrozen(fineTune) && { fineTuneFrom: inSteps(fineTuneAfterEpochs) },
     ...encoderLearningRate > 0 && { encoderLearningRate },
     ...average > 0 && { average },
     ...precision === "f16" && { precision },
