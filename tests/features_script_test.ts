@@ -95,8 +95,10 @@ describe("prepare --features", () => {
     );
     const made = await train("b", "--fine-tune", "none", "--features", "on", "--features-type", "f32");
     assert.match(made.stderr, /features 4 × 256 f32 of 12 pictures, from memory/);
-    const found = await train("c", "--fine-tune", "0");
-    assert.match(found.stderr, /features 4 × 256 f32 of 12 pictures, from memory/);
+    for (const [out, blocks] of [["c", "none"], ["e", "0"]]) {
+      const found = await train(out, "--fine-tune", blocks);
+      assert.match(found.stderr, /features 4 × 256 f32 of 12 pictures, from memory/, blocks);
+    }
     const pixels = await train("d", "--fine-tune", "none", "--features", "off");
     assert.doesNotMatch(pixels.stderr, /features/);
     // f32 features are as good as pixels, to the byte; a system's BLAS may round them otherwise in another batch
