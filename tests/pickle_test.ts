@@ -57,6 +57,11 @@ describe("a pickle", () => {
       "old.pth",
     );
     assert.deepEqual([...tensors.get("x")!.data], [30, 40]);
+    const newer = streamOf(tensor.replace("_rebuild_tensor", "_rebuild_tensor_v3")).slice(0, -2);
+    assert.throws(
+      () => parseWeights(pickleOf(newer, "]U\x01ra.", numbers), "new.pth"),
+      /it holds a tensor made by torch\._utils\._rebuild_tensor_v3, only dense ones of plain numbers/,
+    );
   });
 
   it("or an archive that is no checkpoint is told from one", () => {

@@ -8,7 +8,7 @@ import { numpyTensor } from "./numpy_tensor.ts";
 import { inertCall } from "./pickle_known.ts";
 import { PickleClass, PickleRecord, type PickleValue } from "./pickle_values.ts";
 import type { FileTensor } from "./safetensors.ts";
-import { dtypeOf, isCount, readStorageId, type StorageId, type TorchType } from "./torch_types.ts";
+import { isCount, readStorageId, type StorageId } from "./torch_types.ts";
 
 const STORAGE = new PickleClass("torch", "storage");
 const MAX_DIMENSIONS = 64;
@@ -70,8 +70,6 @@ export class TorchTensors {
       case "torch._utils._rebuild_tensor":
       case "torch._utils._rebuild_tensor_v2":
         return this.#strided(args);
-      case "torch._utils._rebuild_tensor_v3":
-        return this.#strided(args, args[6]);
       case "torch._utils._rebuild_parameter":
       case "torch._utils._rebuild_parameter_with_state":
       case "torch.nn.parameter.Parameter":
@@ -90,11 +88,10 @@ export class TorchTensors {
     return undefined;
   }
 
-  #strided([storage, offset, shape, strides]: readonly PickleValue[], dtype?: PickleValue): FileTensor {
+  #strided([storage, offset, shape, strides]: readonly PickleValue[]): FileTensor {
     const { fail } = this;
     const id = storage instanceof PickleRecord ? this.#ids.get(storage) : undefined;
-    const type = dtype === undefined ? id?.type : dtypeOf(dtype);
-    if (!id || !type) throw fail("a tensor has no storage, or a type that is not known");
+    if (!id) throw fail("a tensor has no storage");
     const places = [shape, strides].map((list) =>
       Array.isArray(list) && list.every(isCount) ? list as number[] : []
     );
@@ -102,7 +99,7 @@ export class TorchTensors {
     const whole = isCount(offset) && Array.isArray(shape) && Array.isArray(strides) &&
       sizes.length === shape.length && steps.length === sizes.length && sizes.length <= MAX_DIMENSIONS;
     if (!whole) throw fail(`a tensor in the storage ${id.key} has no proper offset, sizes and strides`);
-    const elements = this.#elementsOf(id, type);
+    const elements = this.#elementsOf(id);
     const data = gather(elements, { offset, shape: sizes, strides: steps }, this.#budget);
     if (!data) {
       throw fail(
@@ -110,21 +107,22 @@ export class TorchTensors {
           "or is far larger than the file",
       );
     }
-    return { dtype: type.dtype!, shape: sizes, data };
+    return { dtype: id.type.dtype!, shape: sizes, data };
   }
 
   readonly fail = (what: string): SyntaxError => this.#reader.fail(what);
 
   /** A storage's elements, converted once however many tensors lie in it. */
-  #elementsOf(id: StorageId, { name, bytes: size, dtype }: TorchType): TensorArray {
+  #elementsOf(id: StorageId): TensorArray {
+    const { name, bytes: size, dtype } = id.type;
     const place = `${id.view?.key ?? ""}/${id.key}/${name}`;
     const known = this.#elements.get(place);
     if (known) return known;
     if (!dtype) throw this.fail(`a tensor holds ${name}, which is not read`);
     const bytes = this.bytesOf(id);
-    if (bytes.length !== id.length * id.type.bytes && id.view === undefined) {
+    if (bytes.length !== id.length * size && id.view === undefined) {
       throw this.fail(
-        `the storage ${id.key} should have ${id.length} elements of ${id.type.name}, it has ${bytes.length} bytes`,
+        `the storage ${id.key} should have ${id.length} elements of ${name}, it has ${bytes.length} bytes`,
       );
     }
     const elements = elementsOf(dtype, bytes.subarray(0, bytes.length - bytes.length % size));

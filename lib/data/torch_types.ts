@@ -42,12 +42,6 @@ function storageType(value: PickleValue): TorchType | undefined {
   return Object.hasOwn(STORAGES, value.name) ? STORAGES[value.name] : undefined;
 }
 
-/** The type that a dtype such as `torch.float32` names; undefined for others. */
-export function dtypeOf(value: PickleValue): TorchType | undefined {
-  if (!(value instanceof PickleClass) || value.module !== "torch") return undefined;
-  return Object.values(STORAGES).find(({ name }) => name === value.name);
-}
-
 /** A storage as a pickle refers to it. */
 export interface StorageId {
   readonly key: string;
