@@ -7,6 +7,7 @@ import { checkSeal, sealed } from "../lib/data/seal.ts";
 import { loadCheckpoint, runFiles, saveCheckpoint } from "../lib/deno/checkpoints.ts";
 import { lockRun } from "../lib/deno/run_lock.ts";
 import { TrainLog } from "../lib/deno/train_log.ts";
+import { checkpointDue } from "../lib/deno/training.ts";
 import { hash32 } from "../lib/random.ts";
 
 /** A small file; `step` is in its run's state. */
@@ -119,5 +120,25 @@ describe("a run's folder", () => {
     assert.equal(await Deno.readTextFile(metrics), lines.slice(0, 3).map((line) => `${line}\n`).join(""));
     await TrainLog.open(metrics, { print: () => {} });
     assert.equal(await Deno.readTextFile(metrics), "", "a new run begins anew");
+  });
+});
+
+describe("checkpointDue()", () => {
+  it("counts steps", () => {
+    const due = checkpointDue("3");
+    assert.deepEqual([1, 2, 3, 4, 5, 6, 7].filter(due), [3, 6]);
+  });
+
+  it("counts minutes from the first step on, and from each checkpoint", () => {
+    const now = performance.now;
+    let minutes = 5; // before the first step: datasets take their time
+    performance.now = () => minutes * 60_000;
+    try {
+      const due = checkpointDue("10m");
+      const asked = [7, 16.9, 17, 26.9, 30, 39, 40];
+      assert.deepEqual(asked.filter((at, step) => (minutes = at, due(step))), [17, 30, 40]);
+    } finally {
+      performance.now = now;
+    }
   });
 });
