@@ -16,8 +16,8 @@ import {
 } from "../../lib/mod.ts";
 import { type CaseResult, KERNEL_CASES, runCase } from "../kernel_cases/mod.ts";
 
-/** The devices of a page. */
-export const PAGE_DEVICES = ["cpu", "webgpu"] as const;
+/** The devices of a page; the last as users have it, which tries whether texels are faster than buffers. */
+export const PAGE_DEVICES = ["cpu", "webgpu", "webgpu by trial"] as const;
 
 /** Whether kernels read their inputs from buffers, or all from texels. */
 export type KernelInputs = "buffers" | "texels";
@@ -71,7 +71,7 @@ async function compileAll(): Promise<string[]> {
 
 /** Makes `globalThis.checks`; a page loads this module and calls it. */
 export function offerChecks(): void {
-  const backends = Promise.all([openCpu(), openWebgpu({ texelLoads: Infinity })]); // the kernels' own WGSL
+  const backends = Promise.all([openCpu(), openWebgpu({ texelLoads: Infinity }), openWebgpu()]);
   const fromTexels = openWebgpu({ texelLoads: 0 });
   const checks: BrowserChecks = {
     devices: async () => (await backends).map(({ description }) => description),
