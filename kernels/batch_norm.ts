@@ -2,6 +2,7 @@
 /** Batch normalisation, forwards: statistics in shares, their combination, and y. */
 
 import { ceilDiv, defineKernel, linearGrid, type Program } from "./kernel.ts";
+import { rectified } from "./relu.ts";
 import wgsl from "./batch_norm.wgsl" with { type: "text" };
 import vec4Wgsl from "./batch_norm_vec4.wgsl" with { type: "text" };
 import combineWgsl from "./batch_norm_combine.wgsl" with { type: "text" };
@@ -137,7 +138,10 @@ const vec4: Program<"rows" | "channels"> = {
   workgroups: ({ rows, channels }) => linearGrid(rows * channels / 4, WORKGROUP),
 };
 
-/** `y = weight · (x − mean) / √(variance + epsilon) + bias` per channel, then ReLU where `relu` is 1; x, y [rows, C]. */
+/**
+ * `y = weight · (x − mean) / √(variance + epsilon) + bias` per channel, then what `relu` says (`RELUS` of relu.ts);
+ * x, y [rows, C].
+ */
 export const batchNormKernel = defineKernel({
   name: "batch_norm",
   wgsl,
@@ -153,7 +157,7 @@ export const batchNormKernel = defineKernel({
       for (let c = 0; c < channels; c++) {
         const i = row * channels + c;
         const value = (x[i] - mean[c]) * (weight[c] / Math.sqrt(variance[c] + epsilon)) + bias[c];
-        y[i] = relu && value < 0 ? 0 : value; // NaN stays NaN
+        y[i] = rectified(value, relu);
       }
     }
   },

@@ -1,4 +1,4 @@
-// batch_norm: y = weight · (x − mean) / √(variance + epsilon) + bias per channel, then ReLU where relu is 1
+// batch_norm: y = weight · (x − mean) / √(variance + epsilon) + bias per channel, then ReLU (relu is 1) or ReLU6 (2)
 //
 // x, y: [rows, C]
 // mean, variance, weight, bias: [C]
@@ -7,6 +7,8 @@
 // Twin: cpu() of batchNormKernel in batch_norm.ts.
 
 override WORKGROUP: u32 = 64;
+
+const RELU6 = 2u; // of params.relu; 1 is ReLU, 0 neither
 
 struct Params {
   rows: u32,
@@ -29,6 +31,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (i >= params.rows * params.channels) { return; }
   let c = i % params.channels;
   let scale = weight[c] / sqrt(variance[c] + params.epsilon);
-  let value = (x[i] - mean[c]) * scale + bias[c];
-  y[i] = select(value, 0.0, params.relu == 1u && value < 0.0); // NaN stays NaN
+  var value = (x[i] - mean[c]) * scale + bias[c];
+  if (params.relu > 0u) { value = select(value, 0.0, value < 0.0); } // NaN stays NaN
+  if (params.relu == RELU6) { value = select(value, 6.0, value > 6.0); }
+  y[i] = value;
 }

@@ -3,6 +3,7 @@
 
 import { ceilDiv, defineKernel, linearGrid, type Program } from "./kernel.ts";
 import { shareStart } from "./batch_norm.ts";
+import { isFlat } from "./relu.ts";
 import wgsl from "./batch_norm_backward.wgsl" with { type: "text" };
 import vec4Wgsl from "./batch_norm_backward_vec4.wgsl" with { type: "text" };
 import sumsWgsl from "./batch_norm_backward_sums.wgsl" with { type: "text" };
@@ -20,7 +21,7 @@ const sumsWorkgroup: Program<"shares" | "channels"> = {
 /**
  * `Σ g` and `Σ g · x̂` per share and channel, into partial [shares, 2, C]; their sums over shares are d_bias and d_weight.
  *
- * g is d_y, or 0 where a fused ReLU cut (`relu` 1 and y ≤ 0). With `relu` 0 nothing of y is read: bind d_y.
+ * g is d_y, or 0 where y is on the flat of a fused ReLU (`RELUS` of relu.ts). With `relu` 0 nothing of y is read: bind d_y.
  */
 export const batchNormBackwardSumsKernel = defineKernel({
   name: "batch_norm_backward_sums",
@@ -42,7 +43,7 @@ export const batchNormBackwardSumsKernel = defineKernel({
         let products = 0;
         for (let row = start; row < end; row++) {
           const i = row * channels + c;
-          const upstream = relu && y[i] <= 0 ? 0 : d_y[i];
+          const upstream = isFlat(y[i], relu) ? 0 : d_y[i];
           sum += upstream;
           products += upstream * (x[i] - mean[c]);
         }
@@ -85,7 +86,7 @@ export const batchNormBackwardKernel = defineKernel({
     for (let row = 0; row < rows; row++) {
       for (let c = 0; c < channels; c++) {
         const i = row * channels + c;
-        let upstream = relu && y[i] <= 0 ? 0 : d_y[i];
+        let upstream = isFlat(y[i], relu) ? 0 : d_y[i];
         const sigma = Math.sqrt(variance[c] + epsilon);
         if (training) upstream -= (sums[c] + (x[i] - mean[c]) / sigma * sums[channels + c]) / rows;
         d_x[i] = weight[c] / sigma * upstream;

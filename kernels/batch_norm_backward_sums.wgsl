@@ -1,6 +1,7 @@
 // batch_norm_backward_sums: Σ g and Σ g · x̂ of each channel, over each share of the rows
 //
-// Where relu is 1, g is d_y where y > 0 and 0 elsewhere; else g is d_y and nothing of y is read.
+// Behind ReLU (relu is 1) g is d_y where y > 0, behind ReLU6 (2) where 0 < y < 6, and 0 elsewhere; else g is d_y and nothing
+// of y is read.
 // x̂ = (x − mean) / √(variance + epsilon)
 //
 // x, y, d_y: [rows, C]
@@ -11,6 +12,8 @@
 // Twin: cpu() of batchNormBackwardSumsKernel in batch_norm_backward.ts.
 
 override WORKGROUP: u32 = 64;
+
+const RELU6 = 2u; // of params.relu; 1 is ReLU, 0 neither
 
 struct Params {
   rows: u32,
@@ -43,7 +46,10 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   for (var row = start; row < end; row++) {
     let at = row * params.channels + c;
     var upstream = d_y[at];
-    if (params.relu == 1u && y[at] <= 0.0) { upstream = 0.0; }
+    if (params.relu > 0u) {
+      let out = y[at];
+      if (out <= 0.0 || (params.relu == RELU6 && out >= 6.0)) { upstream = 0.0; }
+    }
     sum += upstream;
     products += upstream * (x[at] - centre);
   }

@@ -1,6 +1,7 @@
 // batch_norm_backward_sums_workgroup, for real GPUs: Σ g and Σ g · x̂ of each channel, over each share of the rows
 //
-// Where relu is 1, g is d_y where y > 0 and 0 elsewhere; else g is d_y and nothing of y is read.
+// Behind ReLU (relu is 1) g is d_y where y > 0, behind ReLU6 (2) where 0 < y < 6, and 0 elsewhere; else g is d_y and nothing
+// of y is read.
 // x̂ = (x − mean) / √(variance + epsilon)
 //
 // x, y, d_y: [rows, C]
@@ -13,6 +14,7 @@
 
 const COLUMNS = 32u;
 const LANES = 8u; // down the rows
+const RELU6 = 2u; // of params.relu; 1 is ReLU, 0 neither
 
 struct Params {
   rows: u32,
@@ -51,7 +53,10 @@ fn main(
   for (var row = start + i / COLUMNS; row < end; row += LANES) {
     let at = row * params.channels + c;
     var upstream = d_y[at];
-    if (params.relu == 1u && y[at] <= 0.0) { upstream = 0.0; }
+    if (params.relu > 0u) {
+      let out = y[at];
+      if (out <= 0.0 || (params.relu == RELU6 && out >= 6.0)) { upstream = 0.0; }
+    }
     sums += vec2f(upstream, upstream * (x[at] - centre));
   }
   parts[i] = sums;

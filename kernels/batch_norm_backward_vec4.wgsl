@@ -1,7 +1,8 @@
 // batch_norm_backward, four channels at a time: d_x = weight / σ · (g − (Σ g + x̂ · Σ g x̂) / rows), with σ = √(variance + epsilon)
 //
 // Where training is 0 the mean and variance are constants, and d_x = weight / σ · g.
-// Where relu is 1, g is d_y where y > 0 and 0 elsewhere; else g is d_y and nothing of y is read.
+// Behind ReLU (relu is 1) g is d_y where y > 0, behind ReLU6 (2) where 0 < y < 6, and 0 elsewhere; else g is d_y and nothing
+// of y is read.
 // x̂ = (x − mean) / σ
 //
 // x, y, d_y, d_x: [rows, C], C a multiple of 4
@@ -12,6 +13,8 @@
 // Twin: cpu() of batchNormBackwardKernel in batch_norm_backward.ts.
 
 override WORKGROUP: u32 = 64;
+
+const RELU6 = 2u; // of params.relu; 1 is ReLU, 0 neither
 
 struct Params {
   rows: u32,
@@ -38,7 +41,11 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (i >= params.rows * fours) { return; }
   let c = i % fours;
   var upstream = d_y[i];
-  if (params.relu == 1u) { upstream = select(upstream, vec4f(), y[i] <= vec4f()); }
+  if (params.relu > 0u) {
+    let out = y[i];
+    upstream = select(upstream, vec4f(), out <= vec4f());
+    if (params.relu == RELU6) { upstream = select(upstream, vec4f(), out >= vec4f(6.0)); }
+  }
   let inverse = 1.0 / sqrt(variance[c] + params.epsilon);
   if (params.training == 1u) {
     let normalised = (x[i] - mean[c]) * inverse;

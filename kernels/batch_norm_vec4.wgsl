@@ -1,4 +1,5 @@
-// batch_norm, four channels at a time: y = weight · (x − mean) / √(variance + epsilon) + bias per channel, then ReLU where relu is 1
+// batch_norm, four channels at a time: y = weight · (x − mean) / √(variance + epsilon) + bias per channel,
+// then ReLU (relu is 1) or ReLU6 (2)
 //
 // x, y: [rows, C], C a multiple of 4
 // mean, variance, weight, bias: [C]
@@ -7,6 +8,8 @@
 // Twin: cpu() of batchNormKernel in batch_norm.ts.
 
 override WORKGROUP: u32 = 64;
+
+const RELU6 = 2u; // of params.relu; 1 is ReLU, 0 neither
 
 struct Params {
   rows: u32,
@@ -30,6 +33,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (i >= params.rows * fours) { return; }
   let c = i % fours;
   let scale = weight[c] / sqrt(variance[c] + params.epsilon);
-  let value = (x[i] - mean[c]) * scale + bias[c];
-  y[i] = select(value, vec4f(), vec4<bool>(params.relu == 1u) & (value < vec4f())); // NaN stays NaN
+  var value = (x[i] - mean[c]) * scale + bias[c];
+  if (params.relu > 0u) { value = select(value, vec4f(), value < vec4f()); } // NaN stays NaN
+  if (params.relu == RELU6) { value = select(value, vec4f(6.0), value > vec4f(6.0)); }
+  y[i] = value;
 }

@@ -2,6 +2,7 @@
 import { defineKernel, linearGrid, type Program } from "./kernel.ts";
 import { convPrograms, stripGrid } from "./conv2d_programs.ts";
 import { CONV_PARAMS, convShape } from "./conv2d_shape.ts";
+import { rectified } from "./relu.ts";
 import depthwise from "./conv2d_depthwise.wgsl" with { type: "text" };
 import registers from "./conv2d_registers.wgsl" with { type: "text" };
 import workgroup from "./conv2d_workgroup.wgsl" with { type: "text" };
@@ -26,7 +27,7 @@ const programs = convPrograms<Params>({
 });
 
 /**
- * `y = x ⋆ weight (+ bias)`, then ReLU where `relu` is 1.
+ * `y = x ⋆ weight (+ bias)`, then what `relu` says: `RELUS` of relu.ts.
  *
  * x [B, ih, iw, Cin], weight [kh, kw, Cin / groups, Cout], bias [Cout], y [B, oh, ow, Cout]. With `use_bias` 0
  * nothing of bias is read: bind any input, such as weight.
@@ -61,7 +62,7 @@ export const conv2dKernel = defineKernel({
                 }
               }
             }
-            y[at++] = p.relu && sum < 0 ? 0 : sum; // NaN stays NaN
+            y[at++] = rectified(sum, p.relu);
           }
         }
       }
@@ -69,6 +70,6 @@ export const conv2dKernel = defineKernel({
   },
   fast({ x, weight, bias, y }, p, engine) {
     const buffers = { x, weight, y, bias: p.use_bias === 1 ? bias : undefined };
-    engine.conv2d(buffers, convShape(p), { relu: p.relu === 1 });
+    engine.conv2d(buffers, convShape(p), { relu: p.relu });
   },
 });

@@ -1,4 +1,4 @@
-// conv2d: y = x ⋆ weight + bias, then ReLU where relu is 1
+// conv2d: y = x ⋆ weight + bias, then ReLU (relu is 1) or ReLU6 (2)
 //
 // x: [batch, in_height, in_width, in_channels]
 // weight: [kernel_height, kernel_width, in_channels / groups, out_channels]
@@ -8,6 +8,8 @@
 // One invocation computes one element of y; neighbours are neighbouring channels. The formula as it is, for what
 // the faster programs do not cover: small shapes, and real GPUs with few channels in a group.
 // Twin: cpu() in conv2d.ts.
+
+const RELU6 = 2u; // of params.relu; 1 is ReLU, 0 neither
 
 struct Params {
   batch: u32,
@@ -55,6 +57,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       for (var i = 0u; i < inputs; i++) { sum += x[at + i] * weight[(row + i) * params.out_channels + o]; }
     }
   }
-  if (params.relu == 1u) { sum = select(sum, 0.0, sum < 0.0); } // NaN stays NaN
+  if (params.relu > 0u) { sum = select(sum, 0.0, sum < 0.0); } // NaN stays NaN
+  if (params.relu == RELU6) { sum = select(sum, 6.0, sum > 6.0); }
   y[index] = sum;
 }

@@ -1,4 +1,4 @@
-// conv2d, depthwise, 3 × 3: every channel of y sees one channel of x; then ReLU where relu is 1
+// conv2d, depthwise, 3 × 3: every channel of y sees one channel of x; then ReLU (relu is 1) or ReLU6 (2)
 //
 // x: [batch, in_height, in_width, channels], channels a multiple of 4
 // weight: [3, 3, 1, channels]
@@ -9,6 +9,8 @@
 // neighbours share what they load. Neighbouring invocations are neighbouring channels. Twin: cpu() in conv2d.ts.
 
 override STRIDE: u32 = 1; // 1 or 2: params.stride
+
+const RELU6 = 2u; // of params.relu; 1 is ReLU, 0 neither
 
 struct Params {
   batch: u32,
@@ -75,7 +77,8 @@ fn add(p: u32) {
 fn store(p: u32, at: u32, ox: u32, channel4: u32) {
   if (ox >= params.out_width) { return; }
   var total = sum[p];
-  if (params.relu == 1u) { total = select(total, vec4f(), total < vec4f()); } // NaN stays NaN
+  if (params.relu > 0u) { total = select(total, vec4f(), total < vec4f()); } // NaN stays NaN
+  if (params.relu == RELU6) { total = select(total, vec4f(6.0), total > vec4f(6.0)); }
   y[(at + ox) * (params.out_channels / 4u) + channel4] = total;
 }
 

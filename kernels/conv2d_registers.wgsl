@@ -1,4 +1,4 @@
-// conv2d, for software adapters: y = x ⋆ weight + bias, then ReLU where relu is 1
+// conv2d, for software adapters: y = x ⋆ weight + bias, then ReLU (relu is 1) or ReLU6 (2)
 //
 // x: [batch, in_height, in_width, in_channels]
 // weight: [kernel_height, kernel_width, in_channels / groups, out_channels]
@@ -19,6 +19,8 @@ override CHANNELS4: u32 = 4; // 2 or 4
 override LANES: u32 = 8; // 1, 2, 4 or 8
 override ALIGNED_X: bool = true;
 override ALIGNED_Y: bool = true;
+
+const RELU6 = 2u; // of params.relu; 1 is ReLU, 0 neither
 
 struct Params {
   batch: u32,
@@ -149,7 +151,8 @@ fn store_four(at: u32, o: u32, last: u32, value: vec4f) {
   if (o >= last) { return; }
   var total = value;
   if (params.use_bias == 1u) { total += vec4f(bias[o], bias[o + 1u], bias[o + 2u], bias[o + 3u]); }
-  if (params.relu == 1u) { total = select(total, vec4f(), total < vec4f()); } // NaN stays NaN
+  if (params.relu > 0u) { total = select(total, vec4f(), total < vec4f()); } // NaN stays NaN
+  if (params.relu == RELU6) { total = select(total, vec4f(6.0), total > vec4f(6.0)); }
   if (ALIGNED_Y) {
     y[at / 4u] = total;
     return;

@@ -1,4 +1,4 @@
-// conv2d, for real GPUs: y = x ⋆ weight + bias, then ReLU where relu is 1
+// conv2d, for real GPUs: y = x ⋆ weight + bias, then ReLU (relu is 1) or ReLU6 (2)
 //
 // x: [batch, in_height, in_width, in_channels]
 // weight: [kernel_height, kernel_width, in_channels / groups, out_channels]
@@ -20,6 +20,7 @@ override ALIGNED_Y: bool = true;
 
 const BLOCK = 16u; // steps
 const NOWHERE = 0xffffffffu;
+const RELU6 = 2u; // of params.relu; 1 is ReLU, 0 neither
 
 struct Params {
   batch: u32,
@@ -172,7 +173,8 @@ fn store(at: u32, o: u32, last: u32, value: f32) {
   if (o >= last) { return; }
   var total = value;
   if (params.use_bias == 1u) { total += bias[o]; }
-  if (params.relu == 1u) { total = select(total, 0.0, total < 0.0); } // NaN stays NaN
+  if (params.relu > 0u) { total = select(total, 0.0, total < 0.0); } // NaN stays NaN
+  if (params.relu == RELU6) { total = select(total, 6.0, total > 6.0); }
   y[at + o] = total;
 }
 

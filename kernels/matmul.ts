@@ -1,13 +1,12 @@
 // This module is browser compatible.
-import { address } from "./address.ts";
-import type { CpuEngine } from "./gemm/engine.ts";
-import { ceilDiv, defineKernel, type NumberArray, type Program } from "./kernel.ts";
+import { ceilDiv, defineKernel, type Program } from "./kernel.ts";
 import { chooseMatmul, MATMUL_PARAMS, MATMUL_VARIANTS, type MatmulParam } from "./matmul_programs.ts";
+import { rectified } from "./relu.ts";
 import wgsl from "./matmul.wgsl" with { type: "text" };
 
 /**
- * `c[M, N] = op(a)[M, K] · op(b)[K, N] + bias[N] + beta · c`, then ReLU where `relu` is 1, row-major,
- * `batch` times.
+ * `c[M, N] = op(a)[M, K] · op(b)[K, N] + bias[N] + beta · c`, then what `relu` says (`RELUS` of relu.ts),
+ * row-major, `batch` times.
  *
  * Element (m, k) of op(a) is `a[offset_a + i * stride_a + m * lda + k]`, or `k * lda + m` where `transpose_a` is 1;
  * b likewise, and c is never transposed. With `use_bias` 0 nothing of bias is read: bind any input, such as b.
@@ -32,8 +31,7 @@ export const matmulKernel = defineKernel({
               b[p.offset_b + i * p.stride_b + (p.transpose_b ? n * p.ldb + k : k * p.ldb + n)];
           }
           const at = p.offset_c + i * p.stride_c + m * p.ldc + n;
-          c[at] = p.beta ? c[at] + sum : sum;
-          if (p.relu && c[at] < 0) c[at] = 0; // NaN stays NaN
+          c[at] = rectified(p.beta ? c[at] + sum : sum, p.relu);
         }
       }
     }
@@ -60,16 +58,7 @@ export const matmulKernel = defineKernel({
       strideC: p.stride_c,
       beta: p.beta === 1 ? 1 : 0,
       bias: p.use_bias === 1 ? bias : undefined,
+      relu: p.relu,
     });
-    if (p.relu === 1) reluInPlace(c, p, engine);
   },
 });
-
-function reluInPlace(c: NumberArray, p: Readonly<Record<MatmulParam, number>>, engine: CpuEngine): void {
-  const { M, N, batch, ldc, offset_c, stride_c } = p;
-  const gaps = ldc !== N || (batch > 1 && stride_c !== M * N);
-  for (let row = 0; row < (gaps ? batch * M : 1); row++) {
-    const place = address(c, offset_c + Math.floor(row / M) * stride_c + row % M * ldc);
-    engine.loop("relu", gaps ? N : batch * M * N, [place, place]);
-  }
-}

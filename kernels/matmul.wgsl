@@ -1,4 +1,4 @@
-// matmul, for small products: c[M, N] = op(a)[M, K] · op(b)[K, N] + bias[N] + beta · c, then ReLU where relu is 1
+// matmul, for small products: c[M, N] = op(a)[M, K] · op(b)[K, N] + bias[N] + beta · c, then ReLU (relu is 1) or ReLU6 (2)
 //
 // a: rows of lda elements: [M, K], or [K, M] when transpose_a is 1
 // b: rows of ldb elements: [K, N], or [N, K] when transpose_b is 1
@@ -11,6 +11,7 @@
 // matmul_registers.wgsl.
 
 const TILE = 16u;
+const RELU6 = 2u; // of params.relu; 1 is ReLU, 0 neither
 
 struct Params {
   M: u32,
@@ -81,6 +82,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let at = params.offset_c + group.z * params.stride_c + m * params.ldc + n;
   if (params.use_bias == 1u) { sum += bias[n]; }
   if (params.beta == 1u) { sum += c[at]; }
-  if (params.relu == 1u) { sum = select(sum, 0.0, sum < 0.0); } // NaN stays NaN
+  if (params.relu > 0u) { sum = select(sum, 0.0, sum < 0.0); } // NaN stays NaN
+  if (params.relu == RELU6) { sum = select(sum, 6.0, sum > 6.0); }
   c[at] = sum;
 }

@@ -1,4 +1,4 @@
-// matmul, for software adapters: c[M, N] = op(a)[M, K] · op(b)[K, N] + bias[N] + beta · c, then ReLU where relu is 1
+// matmul, for software adapters: c[M, N] = op(a)[M, K] · op(b)[K, N] + bias[N] + beta · c, then ReLU (relu is 1) or ReLU6 (2)
 //
 // a: rows of lda elements: [M, K], or [K, M] when TRANSPOSE_A
 // b: rows of ldb elements: [K, N], or [N, K] when TRANSPOSE_B
@@ -21,6 +21,8 @@ override TRANSPOSE_B: bool = false;
 override ALIGNED_A: bool = true;
 override ALIGNED_B: bool = true;
 override ALIGNED_C: bool = true;
+
+const RELU6 = 2u; // of params.relu; 1 is ReLU, 0 neither
 
 struct Params {
   M: u32,
@@ -181,7 +183,8 @@ fn store_one(at: u32, n: u32, value: f32) {
   var total = value;
   if (params.use_bias == 1u) { total += bias[n]; }
   if (params.beta == 1u) { total += c[at / 4u][at % 4u]; }
-  if (params.relu == 1u) { total = select(total, 0.0, total < 0.0); } // NaN stays NaN
+  if (params.relu > 0u) { total = select(total, 0.0, total < 0.0); } // NaN stays NaN
+  if (params.relu == RELU6) { total = select(total, 6.0, total > 6.0); }
   c[at / 4u][at % 4u] = total;
 }
 
@@ -197,7 +200,8 @@ fn store_four(at: u32, n: u32, value: vec4f) {
   var total = value;
   if (params.use_bias == 1u) { total += vec4f(bias[n], bias[n + 1u], bias[n + 2u], bias[n + 3u]); }
   if (params.beta == 1u) { total += c[at / 4u]; }
-  if (params.relu == 1u) { total = select(total, vec4f(), total < vec4f()); }
+  if (params.relu > 0u) { total = select(total, vec4f(), total < vec4f()); } // NaN stays NaN
+  if (params.relu == RELU6) { total = select(total, vec4f(6.0), total > vec4f(6.0)); }
   c[at / 4u] = total;
 }
 

@@ -1,5 +1,5 @@
 // matmul_slices, for products with few tiles on real GPUs: c[M, N] = op(a)[M, K] · op(b)[K, N] + bias[N] + beta · c, then
-// ReLU where relu is 1
+// ReLU (relu is 1) or ReLU6 (2)
 //
 // a: rows of lda elements: [M, K], or [K, M] when TRANSPOSE_A
 // b: rows of ldb elements: [K, N], or [N, K] when TRANSPOSE_B
@@ -23,6 +23,8 @@ override BLOCK: u32 = 96;
 override TRANSPOSE_A: bool = false;
 override TRANSPOSE_B: bool = false;
 override ALIGNED: bool = true;
+
+const RELU6 = 2u; // of params.relu; 1 is ReLU, 0 neither
 
 struct Params {
   M: u32,
@@ -107,7 +109,8 @@ fn store(at: u32, n: u32, value: f32) {
   var total = value;
   if (params.use_bias == 1u) { total += bias[n]; }
   if (params.beta == 1u) { total += c[at]; }
-  if (params.relu == 1u) { total = select(total, 0.0, total < 0.0); } // NaN stays NaN
+  if (params.relu > 0u) { total = select(total, 0.0, total < 0.0); } // NaN stays NaN
+  if (params.relu == RELU6) { total = select(total, 6.0, total > 6.0); }
   c[at] = total;
 }
 

@@ -41,7 +41,10 @@ describe("matrix ops", () => {
     await checkOp((a, b) => matmul(a, b, { transposeB: true }), [[1, 1], [1, 1]]);
     await checkOp((x, weight, bias) => linear(x, { weight, bias }), [[2, 3, 5], [7, 5], [7]]);
     await checkOp((x, weight) => linear(x, { weight }), [[65, 3], [1, 3]]);
-    await checkOp((x, weight, bias) => linear(x, { weight, bias }, { relu: true }), [[2, 7, 5], [7, 5], [7]]);
+    for (const activation of ["relu", "relu6"] as const) {
+      const fused: Op = (x, weight, bias) => linear(x, { weight, bias }, { activation });
+      await checkOp(fused, [[2, 7, 5], [7, 5], [7]], { ranges: [[-4, 4], [-2, 2], [-1, 5]] });
+    }
   });
 
   it("explain shapes that do not fit", () => {

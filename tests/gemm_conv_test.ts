@@ -34,7 +34,7 @@ for (const { name, options, ignore } of ENGINES) {
     });
     afterAll(() => bench.close());
 
-    function check(s: ConvShape, options: { bias: boolean; relu: boolean }): void {
+    function check(s: ConvShape, options: { bias: boolean; relu: number }): void {
       bench.reset();
       const inputs = s.batch * s.inHeight * s.inWidth * s.inChannels;
       const outputs = s.batch * s.outHeight * s.outWidth * s.outChannels;
@@ -51,7 +51,7 @@ for (const { name, options, ignore } of ENGINES) {
       const taps = s.kernelHeight * s.kernelWidth;
 
       const want = { y: wide(outputs), d_x: wide(inputs), d_weight: wide(weights) };
-      const flags = { use_bias: Number(options.bias), relu: Number(options.relu) };
+      const flags = { use_bias: Number(options.bias), relu: options.relu };
       conv2dKernel.cpu({ x, weight, bias, y: want.y }, { ...p, ...flags });
       bench.engine.conv2d({ x, weight, y, bias: options.bias ? bias : undefined }, s, { relu: options.relu });
       bench.assertNear(y, want.y, { tolerance: tolerance(taps * s.inChannels), what: `y of ${what}` });
@@ -83,13 +83,13 @@ for (const { name, options, ignore } of ENGINES) {
           groups: depthwise || groups,
         });
         if (s.outHeight < 1 || s.outWidth < 1) continue;
-        check(s, { bias: bench.pick([true, false]), relu: bench.pick([true, false]) });
+        check(s, { bias: bench.pick([true, false]), relu: bench.pick([0, 1, 2]) });
       }
     });
 
     it("equals the twins where images, rows and channels are cut into blocks", () => {
       const square = { kernelHeight: 3, kernelWidth: 3, padding: 1, groups: 1 };
-      const options = { bias: true, relu: true };
+      const options = { bias: true, relu: 2 };
       // Two images share a band of the weights' gradient, the third has its own; the weights take two blocks.
       const deep = { inHeight: 15, inWidth: 15, inChannels: 16, outChannels: 24, stride: 1 };
       check(shapeOf({ ...square, ...deep, batch: 3 }), options);
@@ -112,7 +112,7 @@ for (const { name, options, ignore } of ENGINES) {
       const sizes = { outChannels: 70, kernelHeight: 1, kernelWidth: 1, stride: 1, padding: 0, groups: 1 };
       for (const [inHeight, inWidth, inChannels] of [[7, 7, 1290], [3, 5, 1290], [1, 1, 2000]]) {
         const s = shapeOf({ ...sizes, batch: 1, inHeight, inWidth, inChannels });
-        for (const bias of [true, false]) check(s, { bias, relu: true });
+        for (const bias of [true, false]) check(s, { bias, relu: bias ? 1 : 2 });
       }
     });
 
@@ -134,7 +134,7 @@ for (const { name, options, ignore } of ENGINES) {
         const pixels = s.batch * s.outHeight * s.outWidth;
         const work = pixels * s.outChannels * s.kernelHeight * s.kernelWidth * s.inChannels;
         if (!(work >= 1 << 20 && work < 6 << 20)) continue;
-        check(s, { bias: bench.pick([true, false]), relu: bench.pick([true, false]) });
+        check(s, { bias: bench.pick([true, false]), relu: bench.pick([0, 1, 2]) });
         checked++;
       }
       assert.equal(checked, 12);
@@ -154,8 +154,10 @@ for (const { name, options, ignore } of ENGINES) {
       bench.reset();
       const [x, weight, y] = [bench.array(9), bench.random(9), bench.array(9)];
       x[0] = NaN;
-      bench.engine.conv2d({ x, weight, y }, s, { relu: true });
-      assert.deepEqual([...y], [NaN, NaN, 0, NaN, NaN, 0, 0, 0, 0]);
+      for (const relu of [1, 2]) {
+        bench.engine.conv2d({ x, weight, y }, s, { relu });
+        assert.deepEqual([...y], [NaN, NaN, 0, NaN, NaN, 0, 0, 0, 0]);
+      }
     });
 
     it("explains shapes that contradict themselves", () => {

@@ -55,12 +55,12 @@ for (const relaxed of [true, false]) {
 
     it("normalises batches forwards and backwards", () => {
       for (const [rows, channels] of [[5, 1], [37, 7], [130, 19], [300, 64]]) {
-        for (const relu of [0, 1]) {
+        for (const relu of [0, 1, 2]) {
           const size = rows * channels;
           const shares = Math.ceil(rows / 128);
           const grain = Math.ceil(rows / shares);
           const [x, dY] = [bench.random(size, 2, 20), bench.random(size)];
-          const [weight, bias] = [bench.random(channels), bench.random(channels)];
+          const [weight, bias] = [bench.random(channels, 4), bench.random(channels)]; // past 6, too
           const [mean, variance] = [bench.random(channels, 0.1, 20), bench.random(channels, 0.4, 0.6)];
           const [y, dX] = bench.arrays(2, size);
           const [partial, sums] = [bench.array(shares * 2 * channels), bench.random(2 * channels)];

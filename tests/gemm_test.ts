@@ -17,7 +17,15 @@ function twin(args: GemmArguments): Float64Array {
   const { M, N, K, transposeA = false, transposeB = false, bias } = args;
   const c = Float64Array.from(args.c);
   matmulKernel.cpu({ a: args.a, b: args.b, bias: bias ?? args.b, c }, {
-    ...{ M, N, K, batch: args.batch ?? 1, beta: args.beta ?? 0, use_bias: bias ? 1 : 0, relu: 0 },
+    ...{
+      M,
+      N,
+      K,
+      batch: args.batch ?? 1,
+      beta: args.beta ?? 0,
+      use_bias: bias ? 1 : 0,
+      relu: args.relu ?? 0,
+    },
     ...{ lda: args.lda ?? (transposeA ? M : K), ldb: args.ldb ?? (transposeB ? K : N), ldc: args.ldc ?? N },
     ...{ offset_a: args.offsetA ?? 0, offset_b: args.offsetB ?? 0, offset_c: args.offsetC ?? 0 },
     ...{ stride_a: args.strideA ?? 0, stride_b: args.strideB ?? 0, stride_c: args.strideC ?? 0 },
@@ -37,13 +45,13 @@ for (const { name, options, ignore } of ENGINES) {
     function check(args: GemmArguments): void {
       const want = twin(args);
       bench.engine.gemm(args);
-      const { M, N, K, transposeA, transposeB, beta, batch } = args;
-      const what = `c of ${JSON.stringify({ M, N, K, transposeA, transposeB, beta, batch })}`;
+      const { M, N, K, transposeA, transposeB, beta, batch, relu } = args;
+      const what = `c of ${JSON.stringify({ M, N, K, transposeA, transposeB, beta, batch, relu })}`;
       // Sums of K products of numbers up to 1: rounding grows with K and with the root of K beside it (1.3e-5 at 1290).
       bench.assertNear(args.c, want, { tolerance: 1e-6 + 3e-8 * K, what });
     }
 
-    it("equals the twin for random shapes, transposes, offsets, batches, bias and beta", () => {
+    it("equals the twin for random shapes, transposes, offsets, batches, bias, beta and ReLUs", () => {
       for (let round = 0; round < 400; round++) {
         bench.reset();
         const [M, N, K] = [bench.pick(SIZES), bench.pick(SIZES), bench.pick(DEPTHS)];
@@ -66,6 +74,7 @@ for (const { name, options, ignore } of ENGINES) {
           a: bench.random(offsetA + (transposeA ? K : M) * lda + (batch - 1) * strideA),
           b: bench.random(offsetB + (transposeB ? N : K) * ldb + (batch - 1) * strideB),
           bias: bench.pick([undefined, bench.random(N)]),
+          relu: bench.pick([0, 0, 1, 2]),
         });
       }
     });

@@ -8,6 +8,7 @@ import {
   add,
   avgPool2d,
   batchNorm,
+  type BatchNormOptions,
   conv2d,
   filled,
   globalAvgPool,
@@ -87,7 +88,7 @@ describe("pooling", () => {
 });
 
 /** Batch norm with running statistics made on the spot. */
-function normalise(options: { training: boolean; relu?: boolean }): Op {
+function normalise(options: BatchNormOptions): Op {
   return (x, weight, bias) => {
     const numbers = [...Array(weight.length).keys()];
     const runningMean = tensor(x.backend, numbers.map((c) => 0.1 * c));
@@ -100,11 +101,17 @@ describe("batchNorm()", () => {
   it("has the right values and gradients", async () => {
     const shapes = [[3, 5, 7, 4], [4], [4]];
     await checkOp(normalise({ training: true }), shapes);
-    await checkOp(normalise({ training: true, relu: true }), shapes);
+    await checkOp(normalise({ training: true, activation: "relu" }), shapes);
     await checkOp(normalise({ training: false }), shapes);
-    await checkOp(normalise({ training: false, relu: true }), shapes);
-    await checkOp(normalise({ training: true, relu: true }), [[2, 19, 17, 3], [3], [3]]); // rows in several shares
+    await checkOp(normalise({ training: false, activation: "relu" }), shapes);
+    await checkOp(normalise({ training: true, activation: "relu" }), [[2, 19, 17, 3], [3], [3]]); // rows in several shares
     await checkOp(normalise({ training: true }), [[5, 1], [1], [1]]);
+    // weights that send values to both sides of 0 and of 6
+    const ranges = [[-1, 1], [3, 5], [1, 4]] as const;
+    for (const training of [true, false]) {
+      await checkOp(normalise({ training, activation: "relu6" }), shapes, { ranges });
+      await checkOp(normalise({ training, activation: "relu6" }), [[2, 19, 17, 3], [3], [3]], { ranges });
+    }
   });
 
   it("moves the running statistics, the variance by n - 1", async () => {
@@ -131,14 +138,20 @@ describe("batchNorm()", () => {
     }
   });
 
-  it("lets NaN through its ReLU", async () => {
-    const fn: Op = (x) =>
-      normalise({ training: false, relu: true })(x, filled(x.backend, [1], 1), filled(x.backend, [1], 0));
-    for (const [first, second] of await onAll(fn, [[[NaN, -1], [2, 1]]])) {
-      assert.ok(Number.isNaN(first));
-      assert.equal(second, 0);
-    }
-  });
+  for (const [activation, top] of [["relu", 19] as const, ["relu6", 6] as const]) {
+    it(`lets NaN through its ${activation}`, async () => {
+      const fn: Op = (x) =>
+        normalise({ training: false, activation, epsilon: 0.5 })(
+          x,
+          filled(x.backend, [1], 1),
+          filled(x.backend, [1], 0),
+        );
+      for (const [first, ...rest] of await onAll(fn, [[[NaN, -1, 19], [3, 1]]])) {
+        assert.ok(Number.isNaN(first));
+        assert.deepEqual(rest, [0, top]);
+      }
+    });
+  }
 
   it("explains parameters that do not fit", () => {
     const x = () => named("features", 2, 3);
@@ -174,12 +187,19 @@ describe("conv2d()", () => {
     );
   });
 
-  it("applies ReLU with its gradient", async () => {
-    const biased: Op = (x, weight, bias) => conv2d(x, weight, { bias, stride: 2, padding: 1, relu: true });
-    await checkOp(biased, [[2, 7, 6, 3], [3, 3, 3, 5], [5]]);
-    const product: Op = (x, weight, bias) => conv2d(x, weight, { bias, relu: true });
-    await checkOp(product, [[2, 5, 4, 3], [1, 1, 3, 4], [4]]);
-  });
+  for (const activation of ["relu", "relu6"] as const) {
+    it(`applies ${activation} with its gradient`, async () => {
+      // so large that ReLU6 meets values on both sides of 0 and of 6
+      const ranges = [[-4, 4], [-2, 2], [-1, 5]] as const;
+      const biased: Op = (x, weight, bias) => conv2d(x, weight, { bias, stride: 2, padding: 1, activation });
+      await checkOp(biased, [[2, 7, 6, 3], [3, 3, 3, 5], [5]], { ranges });
+      const product: Op = (x, weight, bias) => conv2d(x, weight, { bias, activation });
+      await checkOp(product, [[2, 5, 4, 3], [1, 1, 3, 4], [4]], { ranges });
+      const depthwise: Op = (x, weight, bias) =>
+        conv2d(x, weight, { bias, padding: 1, groups: 8, activation });
+      await checkOp(depthwise, [[1, 5, 7, 8], [3, 3, 1, 8], [8]], { ranges });
+    });
+  }
 
   it("explains a weight that does not fit", () => {
     refuses(

@@ -188,7 +188,10 @@ describe("batch norm over several processes", () => {
           runningVar: make(numbers(C, 5), [C]),
         };
         const { value, grads } = valueAndGrad([x, norm.weight, norm.bias], () => {
-          const y = withJointStatistics(joint, () => batchNorm(x, norm, { training: true, relu: true }));
+          const y = withJointStatistics(
+            joint,
+            () => batchNorm(x, norm, { training: true, activation: "relu" }),
+          );
           return { loss: sum(mul(square(y), y)), y };
         });
         const tensors = [value.y, ...grads, norm.runningMean, norm.runningVar];

@@ -7,8 +7,8 @@ import { defineCopy } from "./band.ts";
 import { SGEMM_PARAMETERS } from "./blas.ts";
 import { B_TRANSPOSED, block, GEMM_SLOTS } from "./gemm_jobs.ts";
 import { eachElement } from "./loop_builder.ts";
-import { ADD_TO_C, RELU } from "./micro_kernel.ts";
-import type { I32 } from "./values.ts";
+import { ADD_TO_C, ANY_RELU, asksRelu6 } from "./micro_kernel.ts";
+import { F32x4, type I32 } from "./values.ts";
 
 /** The imported function as jobs call it. */
 export type SgemmCallee = Callee<(typeof SGEMM_PARAMETERS)[number]>;
@@ -24,7 +24,7 @@ const EDGE = integers("c", "cRow", "rows", "columns", "bias", "flags");
 export interface BlasEdges {
   /** Fills the rows of C with the bias, or adds it to them where `ADD_TO_C` is set. */
   readonly begin: Callee<keyof typeof EDGE>;
-  /** Cuts what is negative off. NaN stays. */
+  /** Applies ReLU or ReLU6. NaN stays NaN. */
   readonly end: Callee<keyof typeof EDGE>;
 }
 
@@ -50,11 +50,13 @@ export function defineBlasEdges(module: ModuleBuilder): BlasEdges {
       }), () => eachRow(f, p, () => f.call(copy, { from: bias, to: c, count: columns })));
   });
   const end = module.define(EDGE, (f, p) => {
+    const ceiling = f.v128(F32x4.of(Infinity));
+    f.if(asksRelu6(p.flags), () => f.set(ceiling, F32x4.of(6)));
     eachRow(f, p, () => {
       const [to, count] = [f.i32(), f.i32()];
       f.set(to, p.c);
       f.set(count, p.columns);
-      eachElement(f, count, [to], ({ load, store }) => store(to, load(to).max(0)));
+      eachElement(f, count, [to], ({ load, store }) => store(to, load(to).max(0).min(ceiling)));
     });
   });
   return { begin, end };
@@ -89,7 +91,7 @@ export function defineBlasJob(module: ModuleBuilder, sgemm: SgemmCallee, edges: 
         c,
         ldc: g.cRow.div(4),
       });
-      f.if(g.flags.and(RELU), () => f.call(edges.end, edge));
+      f.if(g.flags.and(ANY_RELU), () => f.call(edges.end, edge));
     });
   });
 }

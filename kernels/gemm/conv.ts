@@ -9,7 +9,7 @@ import { isDepthwise, runDepthwise } from "./depthwise.ts";
 import type { ConvShape } from "./engine.ts";
 import { BLOCK_B_FLOATS, gemm, SMALL_JOB, TASKS_PER_THREAD } from "./gemm.ts";
 import { addressOf, type Machine } from "./machine.ts";
-import { RELU } from "./micro_kernel.ts";
+import { reluFlag } from "./micro_kernel.ts";
 import { AREA_A_BYTES, AREA_B_BYTES, TABLE_LENGTH } from "./scratch.ts";
 
 /** Floats of a band that stay in the second-level cache while a block of weights passes over them. */
@@ -90,7 +90,7 @@ function runConv(machine: Machine, v: ConvValues, groups: number): void {
 }
 
 /**
- * y [B, oh, ow, Cout] = x [B, ih, iw, Cin] ⋆ weight + bias, then ReLU where asked.
+ * y [B, oh, ow, Cout] = x [B, ih, iw, Cin] ⋆ weight + bias, then the ReLU of that number (`RELUS`).
  *
  * @throws {RangeError} If the shape contradicts itself or an array is too short for it.
  */
@@ -98,20 +98,20 @@ export function conv2d(
   machine: Machine,
   buffers: { x: NumberArray; weight: NumberArray; y: NumberArray; bias?: NumberArray },
   s: ConvShape,
-  options: { relu?: boolean } = {},
+  { relu = 0 }: { relu?: number } = {},
 ): void {
   const { x, weight, y, bias } = buffers;
   const at = addresses(machine, { image: x, weight, output: y }, s);
   if (isProduct(s)) {
     const [M, N, K] = [s.batch * s.inHeight * s.inWidth, s.outChannels, s.inChannels];
-    return gemm(machine, { a: x, b: weight, c: y, M, N, K, bias }, options);
+    return gemm(machine, { a: x, b: weight, c: y, M, N, K, bias, relu });
   }
   const address = bias ? addressOf(machine, { name: "bias", array: bias }, 0, s.outChannels) : 0;
+  const flags = reluFlag(relu);
   if (suitsConvBlas(machine, s)) {
     const { image: x, weight, output: y } = at;
-    return runConvBlas(machine, "conv_blas", { x, weight, y, bias: address, relu: options.relu }, s);
+    return runConvBlas(machine, "conv_blas", { x, weight, y, bias: address, flags }, s);
   }
-  const flags = options.relu ? RELU : 0;
   if (isDepthwise(s)) {
     return runDepthwise(machine, "depthwise", {
       ...{ x: at.image, weight: at.weight, y: at.output, bias: address, flags },

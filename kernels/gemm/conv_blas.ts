@@ -6,7 +6,6 @@ import { SMALL_BLAS_JOB } from "./blas.ts";
 import { CONV_BLAS_SLOTS } from "./conv_blas_jobs.ts";
 import type { ConvShape } from "./engine.ts";
 import type { Machine } from "./machine.ts";
-import { RELU } from "./micro_kernel.ts";
 import { AREA_B_BYTES } from "./scratch.ts";
 
 /** Fewest channels for which writing patches out costs little beside the product. */
@@ -38,7 +37,7 @@ export function suitsConvBlas(machine: Machine, s: ConvShape): boolean {
 export function runConvBlas(
   machine: Machine,
   job: ConvBlasJob,
-  at: { x: number; weight: number; y: number; bias?: number; relu?: boolean },
+  at: { x: number; weight: number; y: number; bias?: number; flags?: number },
   s: ConvShape,
 ): void {
   const alone = machine.threads === 1 || machine.blas === "alone";
@@ -65,7 +64,7 @@ export function runConvBlas(
     weight: at.weight,
     y: at.y,
     bias: at.bias ?? 0,
-    flags: at.relu ? RELU : 0,
+    flags: at.flags ?? 0,
     images: s.batch,
     channels: s.inChannels,
     height: s.inHeight,

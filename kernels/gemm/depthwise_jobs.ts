@@ -4,7 +4,7 @@
 import { JOB, readSlots } from "./arguments.ts";
 import type { Callee, FunctionBuilder, ModuleBuilder } from "./assembler.ts";
 import { eachElement, type Lanes, wholeLanes } from "./loop_builder.ts";
-import { RELU } from "./micro_kernel.ts";
+import { rectify } from "./micro_kernel.ts";
 import type { I32 } from "./values.ts";
 
 /**
@@ -82,9 +82,7 @@ export function defineDepthwise(module: ModuleBuilder): Callee {
               });
             });
           });
-          f.if(g.flags.and(RELU), () => {
-            for (const sum of sums) f.set(sum, sum.max(0));
-          });
+          rectify(f, g.flags, sums);
           for (const [v, sum] of sums.entries()) lanes.store(to.add(channel), sum, 16 * v);
         });
         f.step(to, pixel);

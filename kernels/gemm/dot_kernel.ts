@@ -7,7 +7,7 @@
  */
 
 import { type Callee, type FunctionBuilder, integers, type ModuleBuilder } from "./assembler.ts";
-import { ADD_TO_C, RELU } from "./micro_kernel.ts";
+import { ADD_TO_C, rectify } from "./micro_kernel.ts";
 import { F32x4, I32 } from "./values.ts";
 
 /** Rows of a full tile. */
@@ -106,7 +106,7 @@ export function defineDotTile(
         };
         f.if(bias, () => addLanes(biasFrom, biasColumn));
         f.if(flags.and(ADD_TO_C), () => addLanes(from, cColumn));
-        f.if(flags.and(RELU), () => f.set(total, total.max(0)));
+        rectify(f, flags, [total]);
         lanes(from, cColumn, (at, lane) => f.storeLane(at, total, lane));
         f.step(from, cColumn.mul(some.length));
         f.step(biasFrom, biasColumn.mul(some.length));

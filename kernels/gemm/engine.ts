@@ -3,7 +3,7 @@
 
 import type { NumberArray } from "../kernel.ts";
 
-/** `C[M, N] = op(A)[M, K] · op(B)[K, N] + bias + beta · C`, row-major, repeated `batch` times. */
+/** `C[M, N] = op(A)[M, K] · op(B)[K, N] + bias + beta · C`, then ReLU where asked, row-major, repeated `batch` times. */
 export interface GemmArguments {
   readonly a: NumberArray;
   readonly b: NumberArray;
@@ -32,6 +32,8 @@ export interface GemmArguments {
   readonly beta?: 0 | 1;
   /** Added to every row: [N]. */
   readonly bias?: NumberArray;
+  /** What is applied to the result, by its number in `RELUS`. Default 0: nothing. */
+  readonly relu?: number;
 }
 
 /** Shapes of a convolution. Images NHWC, weights [kh, kw, Cin / groups, Cout]. */
@@ -71,11 +73,11 @@ export interface CpuEngine {
    */
   grow(bytes: number): number;
   gemm(args: GemmArguments): void;
-  /** y [B, oh, ow, Cout] = x [B, ih, iw, Cin] ⋆ weight (+ bias [Cout]), then ReLU where asked. */
+  /** y [B, oh, ow, Cout] = x [B, ih, iw, Cin] ⋆ weight (+ bias [Cout]), then the ReLU of that number in `RELUS`. */
   conv2d(
     buffers: { x: NumberArray; weight: NumberArray; y: NumberArray; bias?: NumberArray },
     shape: ConvShape,
-    options?: { relu?: boolean },
+    options?: { relu?: number },
   ): void;
   /** dX [B, ih, iw, Cin] from dY [B, oh, ow, Cout] and weight. */
   conv2dBackwardInput(

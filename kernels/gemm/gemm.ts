@@ -7,7 +7,7 @@ import { planBlas, suitsBlas } from "./blas.ts";
 import type { GemmArguments } from "./engine.ts";
 import { B_DIRECT, B_ROWS, B_TRANSPOSED, GEMM_SLOTS } from "./gemm_jobs.ts";
 import { addressOf, type Machine } from "./machine.ts";
-import { ADD_TO_C, RELU } from "./micro_kernel.ts";
+import { ADD_TO_C, reluFlag } from "./micro_kernel.ts";
 
 /** Multiply-adds below which a job stays on the calling thread. */
 export const SMALL_JOB = 1 << 18;
@@ -37,13 +37,13 @@ function extent(rows: number, row: number, length: number): number {
 }
 
 /**
- * `C[M, N] = op(A)[M, K] · op(B)[K, N] + bias + beta · C`.
+ * `C[M, N] = op(A)[M, K] · op(B)[K, N] + bias + beta · C`, then ReLU where asked.
  *
  * @throws {RangeError} If an array is too short for the sizes and offsets given.
  */
-export function gemm(machine: Machine, args: GemmArguments, options: { relu?: boolean } = {}): void {
+export function gemm(machine: Machine, args: GemmArguments): void {
   const { a, b, c, M, N, K, bias, transposeA = false, transposeB = false } = args;
-  const { offsetA = 0, offsetB = 0, offsetC = 0, batch = 1, beta = 0 } = args;
+  const { offsetA = 0, offsetB = 0, offsetC = 0, batch = 1, beta = 0, relu = 0 } = args;
   const { lda = transposeA ? M : K, ldb = transposeB ? K : N, ldc = N } = args;
   const { strideA = 0, strideB = 0, strideC = 0 } = args;
   if (M <= 0 || N <= 0 || batch <= 0) return;
@@ -66,7 +66,7 @@ export function gemm(machine: Machine, args: GemmArguments, options: { relu?: bo
     aBatch: 4 * strideA,
     bBatch: 4 * strideB,
     cBatch: 4 * strideC,
-    flags: (beta === 1 ? ADD_TO_C : 0) | (options.relu ? RELU : 0),
+    flags: (beta === 1 ? ADD_TO_C : 0) | reluFlag(relu),
     blockM: M,
     blockN: N,
     blockK: K,

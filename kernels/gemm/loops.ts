@@ -3,7 +3,7 @@
  * The engine's SIMD loops: what kernels' `fast` forms call by name through `CpuEngine.loop`.
  *
  * `engine.loop(name, count, args, grain)`: args are the loop's slots in order, addresses in bytes
- * (`array.byteOffset + 4 * offset`), truth values 0 or 1.
+ * (`array.byteOffset + 4 * offset`), truth values 0 or 1, `relu` as in `RELUS`.
  *
  * | Loop | Item | Arguments | What |
  * |---|---|---|---|

@@ -6,6 +6,7 @@
  * share of its own: partial [chunks, 2, C].
  */
 
+import { RELUS } from "../relu.ts";
 import { floats, type FunctionBuilder, integers } from "./assembler.ts";
 import { eachElement, type Lanes, type LoopSet, wholeLanes } from "./loop_builder.ts";
 import { F32x4, I32 } from "./values.ts";
@@ -58,11 +59,18 @@ function columnSums(
   eachElement(f, left, [channel], (lanes) => block(1, lanes));
 }
 
-/** d_y, or 0 where a fused ReLU cut. */
-function upstream(f: FunctionBuilder, relu: I32, dY: F32x4, y: () => F32x4): F32x4 {
-  const g = f.v128(dY);
-  f.if(relu, () => f.set(g, F32x4.of(0).where(y().le(0), g)));
-  return g;
+/** What gives d_y, or 0 where y is on the flat of a fused ReLU (its number). */
+function upstreamOf(f: FunctionBuilder, relu: I32): (dY: F32x4, y: () => F32x4) => F32x4 {
+  const top = f.v128(F32x4.of(NaN)); // nothing is at or above NaN
+  f.if(relu.eq(RELUS.relu6), () => f.set(top, F32x4.of(6)));
+  return (dY, y) => {
+    const g = f.v128(dY);
+    f.if(relu, () => {
+      const out = f.v128(y());
+      f.set(g, F32x4.of(0).where(out.le(0).or(out.ge(top)), g));
+    });
+    return g;
+  };
 }
 
 /** Defines the loops. Their arguments are the slots' names, in order. */
@@ -80,12 +88,13 @@ export function defineNormLoops(loops: LoopSet): void {
     eachChannel(f, channels, [variance, weight, scratch], ({ load, store }, [v, w, to]) => {
       store(to, load(w).div(load(v).add(small).sqrt()));
     });
-    const floor = f.v128(F32x4.of(-Infinity));
+    const [floor, ceiling] = [f.v128(F32x4.of(-Infinity)), f.v128(F32x4.of(Infinity))];
     f.if(relu, () => f.set(floor, F32x4.of(0)));
+    f.if(relu.eq(RELUS.relu6), () => f.set(ceiling, F32x4.of(6)));
     for (const pointer of [x, y]) f.step(pointer, first.mul(rowBytes));
     f.while(count, () => {
       eachChannel(f, channels, [x, mean, scratch, bias, y], ({ load, store }, [at, m, s, b, to]) => {
-        store(to, f.madd(load(at).sub(load(m)), load(s), load(b)).max(floor));
+        store(to, f.madd(load(at).sub(load(m)), load(s), load(b)).max(floor).min(ceiling));
       });
       for (const pointer of [x, y]) f.step(pointer, rowBytes);
       f.step(count, -1);
@@ -118,7 +127,7 @@ export function defineNormLoops(loops: LoopSet): void {
     });
   });
 
-  // partial[share] = Σ g, then Σ g x̂, with g = d_y or 0 where a fused ReLU cut (y ≤ 0)
+  // partial[share] = Σ g, then Σ g x̂, with g = d_y or 0 where y is on the flat of a fused ReLU
   const SUMS = {
     ...integers("x", "y", "dY", "mean", "variance", "partial", "channels", "relu"),
     ...floats("epsilon"),
@@ -130,12 +139,13 @@ export function defineNormLoops(loops: LoopSet): void {
     for (const pointer of [x, y, dY]) f.step(pointer, range.first.mul(rowBytes));
     f.step(partial, range.chunk.mul(rowBytes).shl(1));
     const products = f.i32(partial.add(rowBytes));
+    const upstream = upstreamOf(f, relu);
     columnSums(
       f,
       { rows: range.count, channels },
       [x, y, dY],
       (lanes, [at, out, d], channel, offset, sums) => {
-        const g = upstream(f, relu, lanes.load(d, offset), () => lanes.load(out, offset));
+        const g = upstream(lanes.load(d, offset), () => lanes.load(out, offset));
         const centred = lanes.load(at, offset).sub(lanes.load(mean.add(channel), offset));
         f.set(sums[0], sums[0].add(g));
         f.set(sums[1], f.madd(g, centred, sums[1]));
@@ -189,10 +199,11 @@ export function defineNormLoops(loops: LoopSet): void {
         store(shift, factor.mul(load(sum)).mul(inverseRows).and(used));
       });
       for (const pointer of [x, y, dY, dX]) f.step(pointer, range.first.mul(rowBytes));
+      const upstream = upstreamOf(f, relu);
       f.while(range.count, () => {
         const pointers = [x, y, dY, dX, mean, scales, slopes, shifts];
         eachChannel(f, channels, pointers, ({ load, store }, [at, out, d, to, m, scale, slope, shift]) => {
-          const g = upstream(f, relu, load(d), () => load(out));
+          const g = upstream(load(d), () => load(out));
           const centred = load(at).sub(load(m)).and(used);
           store(to, load(scale).mul(g).sub(load(shift)).sub(load(slope).mul(centred)));
         });

@@ -22,7 +22,30 @@ export function tileRows(relaxed: boolean): number {
 
 /** What to do with a finished tile: bits of the tiles' parameter `flags`. */
 export const ADD_TO_C = 1;
-export const RELU = 2;
+const RELU = 2;
+const RELU6 = 4;
+/** Either ReLU. */
+export const ANY_RELU = RELU | RELU6;
+
+/** The bit of a ReLU, by the kernels' number for it. */
+export function reluFlag(relu: number): number {
+  return [0, RELU, RELU6][relu];
+}
+
+/** Whether it is to be ReLU6. */
+export function asksRelu6(flags: I32): I32 {
+  return flags.and(RELU6);
+}
+
+/** Applies the ReLU that `flags` ask for. NaN stays NaN. */
+export function rectify(f: FunctionBuilder, flags: I32, values: readonly F32x4[]): void {
+  f.if(flags.and(ANY_RELU), () => {
+    for (const value of values) f.set(value, value.max(0));
+    f.if(asksRelu6(flags), () => {
+      for (const value of values) f.set(value, value.min(6));
+    });
+  });
+}
 
 /** Writes a row of the tile: adds the bias where there is one and C where asked. */
 function storeRow(
@@ -34,7 +57,7 @@ function storeRow(
   for (const [j, sum] of row.entries()) {
     f.if(finish.bias, () => f.set(sum, sum.add(finish.bias.loadVector(16 * j))));
     f.if(finish.flags.and(ADD_TO_C), () => f.set(sum, sum.add(c.loadVector(16 * j))));
-    f.if(finish.flags.and(RELU), () => f.set(sum, sum.max(0)));
+    rectify(f, finish.flags, [sum]);
     f.store(c, sum, 16 * j);
   }
 }

@@ -4,11 +4,12 @@
 import { type Callee, type FunctionBuilder, integers, type ModuleBuilder, type Value } from "./assembler.ts";
 import {
   ADD_TO_C,
+  ANY_RELU,
+  asksRelu6,
   defineColumnTile,
   definePixelTile,
   defineRowTile,
   PANEL_BYTES,
-  RELU,
   tileRows,
 } from "./micro_kernel.ts";
 import { nextTileRows } from "./pack.ts";
@@ -62,7 +63,10 @@ function defineMerge(module: ModuleBuilder): Callee<keyof typeof MERGE> {
       f.set(value, tile.add(j.shl(2)).loadF32());
       f.if(bias, () => f.set(value, value.add(bias.add(j.shl(2)).loadF32())));
       f.if(flags.and(ADD_TO_C), () => f.set(value, value.add(at.loadF32())));
-      f.if(flags.and(RELU), () => f.set(value, F32.of(0).where(value.lt(0), value)));
+      f.if(flags.and(ANY_RELU), () => {
+        f.set(value, F32.of(0).where(value.lt(0), value));
+        f.if(asksRelu6(flags), () => f.set(value, F32.of(6).where(F32.of(6).lt(value), value)));
+      });
       f.store(at, value);
     });
   });

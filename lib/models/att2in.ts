@@ -43,7 +43,7 @@ export function att2inDecoder(parameters: Parameters, sizes: DecoderSizes): Deco
     words,
     begin(features, { drop = dropNothing } = {}) {
       const [B, P] = features.shape;
-      const embedded = linear(features, attEmbed, { relu: true });
+      const embedded = linear(features, attEmbed, { activation: "relu" });
       const dropped = reshape(drop(reshape(embedded, [B, P * H]), "image"), [B, P, H]);
       const zero = () => zeros(features.backend, [B, H]);
       const memory = { features, values: dropped, att1: linear(dropped, contextAtt) };

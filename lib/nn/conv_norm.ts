@@ -1,5 +1,5 @@
 // This module is browser compatible.
-import { type BatchNorm, batchNorm, type BatchNormOptions, conv2d, filled, relu6 } from "../ops/mod.ts";
+import { type BatchNorm, batchNorm, type BatchNormOptions, conv2d, filled } from "../ops/mod.ts";
 import { isRecording } from "../record.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
@@ -21,7 +21,7 @@ export interface ConvNormOptions {
   /** Default 1. */
   readonly groups?: number;
   /** What comes behind the batch norm. Default "none". */
-  readonly activation?: "none" | "relu" | "relu6";
+  readonly activation?: BatchNormOptions["activation"];
   /** Initial values of the weight. Default: PyTorch's for convolutions. */
   readonly start?: Initialiser;
 }
@@ -54,18 +54,15 @@ export class ConvNorm {
 
   /** x [B, h, w, inputs] → [B, oh, ow, outputs]. */
   apply(x: Tensor, { training }: Pick<BatchNormOptions, "training">): Tensor {
-    const { kernel, stride, groups, padding = (kernel - 1) / 2, paddingEnd, activation = "none" } =
-      this.#options;
+    const { kernel, stride, groups, padding = (kernel - 1) / 2, paddingEnd, activation } = this.#options;
     const window = { stride, groups, padding, paddingEnd };
-    const relu = activation === "relu";
     // A tape must see the parameters themselves.
     const folded = training || isRecording() ? undefined : this.#folded;
     const { weight, bias } = folded ?? { weight: this.#weight, bias: this.#bias };
     const norm = folded ? undefined : this.#norm;
-    const y = norm
-      ? batchNorm(conv2d(x, weight, window), norm, { training, relu })
-      : conv2d(x, weight, { ...window, bias, relu });
-    return activation === "relu6" ? relu6(y) : y;
+    return norm
+      ? batchNorm(conv2d(x, weight, window), norm, { training, activation })
+      : conv2d(x, weight, { ...window, bias, activation });
   }
 
   /**

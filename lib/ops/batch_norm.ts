@@ -6,6 +6,7 @@ import {
   batchNormStatisticsKernel,
 } from "../../kernels/batch_norm.ts";
 import { batchNormBackwardKernel, batchNormBackwardSumsKernel } from "../../kernels/batch_norm_backward.ts";
+import { type Relu, RELUS } from "../../kernels/relu.ts";
 import type { Backend, Storage } from "../backend/backend.ts";
 import { record } from "../record.ts";
 import { Tensor } from "../tensor.ts";
@@ -27,8 +28,8 @@ export interface BatchNorm {
 export interface BatchNormOptions {
   /** Use the batch's statistics, and update the running ones in place. Else those are used as constants. */
   readonly training: boolean;
-  /** Apply ReLU to the result. Default false. */
-  readonly relu?: boolean;
+  /** What is applied to the result, without a pass of its own. Default "none". */
+  readonly activation?: Relu;
   /** Added to the variance. Default 1e-5. */
   readonly epsilon?: number;
   /** Weight of the batch in the running statistics. Default 0.1. */
@@ -51,7 +52,7 @@ export function batchNorm(x: Tensor, norm: BatchNorm, options: BatchNormOptions)
   const { backend } = x;
   const channels = checkChannels(x, norm);
   const rows = x.length / channels;
-  const relu = Number(options.relu ?? false);
+  const relu = RELUS[options.activation ?? "none"];
   const joint = training ? jointStatistics() : undefined;
   if (training && rows < 2 && !joint) {
     throw new RangeError(`Cannot normalise ${x} in training: a variance needs more than one value a channel`);

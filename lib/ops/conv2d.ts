@@ -4,6 +4,7 @@ import { conv2dBackwardInputKernel } from "../../kernels/conv2d_backward_input.t
 import { conv2dBackwardWeightKernel, convWeightSplits } from "../../kernels/conv2d_backward_weight.ts";
 import type { ConvParams } from "../../kernels/conv2d_shape.ts";
 import { sumPartialsKernel } from "../../kernels/conv2d_sum_partials.ts";
+import { type Relu, RELUS } from "../../kernels/relu.ts";
 import { record } from "../record.ts";
 import { Tensor } from "../tensor.ts";
 import { behindRelu } from "./behind_relu.ts";
@@ -20,8 +21,8 @@ export interface ConvOptions {
   readonly padding?: number;
   /** Rows and columns of zeros added below and on the right, less than the kernel's. Default: `padding`. */
   readonly paddingEnd?: number;
-  /** Apply ReLU to the result. Default false. */
-  readonly relu?: boolean;
+  /** What is applied to the result, without a pass of its own. Default "none". */
+  readonly activation?: Relu;
   /** Groups of channels that see only each other; the channels of x make it depthwise. Default 1. */
   readonly groups?: number;
 }
@@ -35,7 +36,7 @@ export interface ConvOptions {
  * @throws {RangeError} If the shapes do not fit.
  */
 export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
-  const { bias, relu = false } = options;
+  const { bias, activation = "none" } = options;
   const params = convParams(x, weight, options);
   const { batch, out_height, out_width, out_channels } = params;
   const { backend } = x;
@@ -46,18 +47,18 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Te
   backend.run(
     conv2dKernel,
     { x: x.storage, weight: weight.storage, bias: (bias ?? weight).storage, y: y.storage },
-    { ...params, use_bias: Number(bias !== undefined), relu: Number(relu) },
+    { ...params, use_bias: Number(bias !== undefined), relu: RELUS[activation] },
   );
   return record(y, bias ? [x, weight, bias] : [x, weight], ([dOutput], needed) => {
-    const dY = relu ? behindRelu(y, dOutput!) : dOutput;
+    const dY = behindRelu(y, dOutput!, activation);
     let dX: Tensor | undefined;
     if (needed[0]) {
       dX = new Tensor(backend, x.shape, { type: x.type, label: "d_x" });
-      const buffers = { d_y: dY!.storage, weight: weight.storage, d_x: dX.storage };
+      const buffers = { d_y: dY.storage, weight: weight.storage, d_x: dX.storage };
       backend.run(conv2dBackwardInputKernel, buffers, params);
     }
-    const dWeight = needed[1] ? weightGradient(x, dY!, { shape: weight.shape, params }) : undefined;
-    return [dX, dWeight, needed[2] ? columnSum(dY!, out_channels) : undefined];
+    const dWeight = needed[1] ? weightGradient(x, dY, { shape: weight.shape, params }) : undefined;
+    return [dX, dWeight, needed[2] ? columnSum(dY, out_channels) : undefined];
   });
 }
 

@@ -1,4 +1,5 @@
 // This module is browser compatible.
+import type { Relu } from "../../kernels/relu.ts";
 import { record } from "../record.ts";
 import { Tensor } from "../tensor.ts";
 import { behindRelu } from "./behind_relu.ts";
@@ -15,12 +16,12 @@ export interface LinearLayer {
 
 /** Options of {@linkcode linear}. */
 export interface LinearOptions {
-  /** Apply ReLU to the result. Default false. */
-  readonly relu?: boolean;
+  /** What is applied to the result, without a pass of its own. Default "none". */
+  readonly activation?: Relu;
 }
 
 /**
- * Linear layer: `y = x · weightᵀ + bias`, then ReLU where asked for.
+ * Linear layer: `y = x · weightᵀ + bias`, then an activation where asked for.
  *
  * @param x [..., I].
  * @returns [..., O].
@@ -29,7 +30,7 @@ export interface LinearOptions {
 export function linear(
   x: Tensor,
   { weight, bias }: LinearLayer,
-  { relu = false }: LinearOptions = {},
+  { activation = "none" }: LinearOptions = {},
 ): Tensor {
   const I = x.shape.at(-1)!;
   const [O, inner] = weight.shape;
@@ -41,19 +42,19 @@ export function linear(
   }
   const rows = x.length / I;
   const y = new Tensor(x.backend, [...x.shape.slice(0, -1), O], { type: x.type, label: "linear" });
-  product({ a: x, b: weight, c: y, M: rows, N: O, K: I, transposeB: true, bias, relu });
+  product({ a: x, b: weight, c: y, M: rows, N: O, K: I, transposeB: true, bias, activation });
   return record(y, bias ? [x, weight, bias] : [x, weight], ([dOutput], needed) => {
-    const dY = relu ? behindRelu(y, dOutput!) : dOutput;
+    const dY = behindRelu(y, dOutput!, activation);
     let dX: Tensor | undefined;
     let dWeight: Tensor | undefined;
     if (needed[0]) {
       dX = new Tensor(x.backend, x.shape, { type: x.type, label: "d_x" });
-      product({ a: dY!, b: weight, c: dX, M: rows, N: I, K: O });
+      product({ a: dY, b: weight, c: dX, M: rows, N: I, K: O });
     }
     if (needed[1]) {
       dWeight = new Tensor(x.backend, weight.shape, { label: "d_weight" });
-      product({ a: dY!, b: x, c: dWeight, M: O, N: I, K: rows, transposeA: true });
+      product({ a: dY, b: x, c: dWeight, M: O, N: I, K: rows, transposeA: true });
     }
-    return [dX, dWeight, needed[2] ? columnSum(dY!, O) : undefined];
+    return [dX, dWeight, needed[2] ? columnSum(dY, O) : undefined];
   });
 }

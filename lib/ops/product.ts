@@ -1,8 +1,9 @@
 // This module is browser compatible.
 import { matmulKernel } from "../../kernels/matmul.ts";
+import { type Relu, RELUS } from "../../kernels/relu.ts";
 import { Tensor } from "../tensor.ts";
 
-/** A product of slices of tensors: `c = op(a) · op(b) + bias + beta · c`, then ReLU. Sizes in elements. */
+/** A product of slices of tensors: `c = op(a) · op(b) + bias + beta · c`, then the activation. Sizes in elements. */
 export interface Product {
   readonly a: Tensor;
   readonly b: Tensor;
@@ -29,8 +30,8 @@ export interface Product {
   readonly beta?: 0 | 1;
   /** [N], added to every row. */
   readonly bias?: Tensor;
-  /** Default false. */
-  readonly relu?: boolean;
+  /** Default "none". */
+  readonly activation?: Relu;
 }
 
 /** Runs one matrix product on slices. The ops check shapes; here nothing is recorded. */
@@ -59,6 +60,6 @@ export function product(p: Product): void {
     transpose_b: Number(transposeB),
     beta: p.beta ?? 0,
     use_bias: Number(p.bias !== undefined),
-    relu: Number(p.relu ?? false),
+    relu: RELUS[p.activation ?? "none"],
   });
 }

@@ -7,6 +7,7 @@ import { conv2dBackwardWeightKernel } from "../../kernels/conv2d_backward_weight
 import type { ConvParams } from "../../kernels/conv2d_shape.ts";
 import { sumPartialsKernel } from "../../kernels/conv2d_sum_partials.ts";
 import type { Kernel, Program } from "../../kernels/kernel.ts";
+import { RELUS } from "../../kernels/relu.ts";
 import { type CaseData, type KernelCase, kernelCase, type Numbers, unwritten } from "./case.ts";
 import { variantsOf } from "./products.ts";
 
@@ -29,7 +30,18 @@ export function convolution(numbers: readonly number[]): ConvParams {
   };
 }
 
-function data(n: Numbers, kernel: Kernel, numbers: readonly number[], splits: number): CaseData {
+interface DataOptions {
+  readonly splits: number;
+  /** Of the convolution itself. */
+  readonly relu: number;
+}
+
+function data(
+  n: Numbers,
+  kernel: Kernel,
+  numbers: readonly number[],
+  { splits, relu }: DataOptions,
+): CaseData {
   const shape = convolution(numbers);
   const x = shape.batch * shape.in_height * shape.in_width * shape.in_channels;
   const y = shape.batch * shape.out_height * shape.out_width * shape.out_channels;
@@ -40,7 +52,8 @@ function data(n: Numbers, kernel: Kernel, numbers: readonly number[], splits: nu
   const arrays: Record<string, Float64Array> = {};
   for (const name of kernel.inputs) arrays[name] = n.uniform(sizes[name]);
   for (const name of kernel.outputs) arrays[name] = unwritten(sizes[name]);
-  const all: Record<string, number> = { ...shape, splits, use_bias: 1, relu: 1 };
+  if (relu === RELUS.relu6) arrays.bias = n.uniform(sizes.bias, -1, 13); // sums on both sides of 0 and of 6
+  const all: Record<string, number> = { ...shape, splits, use_bias: 1, relu };
   const params = Object.fromEntries(Object.keys(kernel.params).map((name) => [name, all[name]]));
   return { arrays, params };
 }
@@ -79,7 +92,7 @@ function* convolutionsOf(kernel: Kernel): Generator<KernelCase> {
     kernelCase(
       kernel,
       `${numbers.join(" ")}${split ? ` in ${splits}` : ""}`,
-      (n) => data(n, kernel, numbers, splits),
+      (n) => data(n, kernel, numbers, { splits, relu: RELUS.relu }),
       { program },
     );
   for (const numbers of PLAIN) yield one(numbers);
@@ -97,9 +110,30 @@ function* convolutionsOf(kernel: Kernel): Generator<KernelCase> {
   }
 }
 
+/** ReLU6 at the end of each program: its kinds, and where the last channels make no four. */
+function* capped(): Generator<KernelCase> {
+  const programs: readonly [pattern: RegExp, numbers: readonly number[]][] = [
+    [/^conv2d_registers:16x16:(8:3|2:0)$/, [2, 9, 7, 12, 20, 3, 2, 1, 1]],
+    [/^conv2d_workgroup:64x64:0$/, [2, 8, 9, 6, 10, 5, 3, 2, 2]],
+    [/^conv2d_depthwise:1$/, DEPTHWISE],
+  ];
+  const one = (numbers: readonly number[], program?: Program) =>
+    kernelCase(
+      CONVOLUTIONS[0],
+      `${numbers.join(" ")}, ReLU6`,
+      (n) => data(n, CONVOLUTIONS[0], numbers, { splits: 1, relu: RELUS.relu6 }),
+      { program },
+    );
+  yield one(PLAIN[0]);
+  for (const [pattern, numbers] of programs) {
+    for (const program of variantsOf(CONVOLUTIONS[0], pattern)) yield one(numbers, program);
+  }
+}
+
 /** Every case of this file. */
 export function* convolutionCases(): Generator<KernelCase> {
   for (const kernel of CONVOLUTIONS) yield* convolutionsOf(kernel);
+  yield* capped();
   for (const [length, splits] of [[1, 1], [77, 16], [65, 3]]) {
     yield kernelCase(sumPartialsKernel, `${splits} shares of ${length}`, (n) => ({
       arrays: { partial: n.uniform(length * splits), total: unwritten(length) },

@@ -15,6 +15,7 @@ import {
 import { batchNormBackwardKernel, batchNormBackwardSumsKernel } from "../../kernels/batch_norm_backward.ts";
 import type { Kernel, Program } from "../../kernels/kernel.ts";
 import { maxPool2dBackwardKernel, maxPool2dKernel } from "../../kernels/max_pool2d.ts";
+import { rectified, RELUS } from "../../kernels/relu.ts";
 import { resizeAxisBackwardKernel, resizeAxisKernel } from "../../kernels/resize_axis.ts";
 import { folded, type KernelCase, kernelCase, type Numbers, unwritten } from "./case.ts";
 
@@ -134,7 +135,7 @@ function* norms(): Generator<KernelCase> {
         params: { rows, channels, shares: many, momentum: 0.125 },
       }), { program });
     }
-    for (const relu of [0, 1]) {
+    for (const relu of Object.values(RELUS)) {
       for (const program of programs(batchNormKernel, channels)) {
         yield kernelCase(batchNormKernel, `${what}, relu ${relu}`, (n) => ({
           arrays: { x: n.uniform(size, 18, 22), ...row(n), bias: n.uniform(channels), y: unwritten(size) },
@@ -143,7 +144,7 @@ function* norms(): Generator<KernelCase> {
       }
       const gradients = (n: Numbers) => ({
         x: n.uniform(size, 18, 22),
-        y: n.uniform(size).map((value) => Math.max(0, value)), // of a ReLU
+        y: n.uniform(size, -3, 9).map((value) => rectified(value, relu || RELUS.relu)), // 0 and 6 themselves, too
         d_y: n.uniform(size),
       });
       for (

@@ -3,6 +3,7 @@
 
 import type { Kernel, Program } from "../../kernels/kernel.ts";
 import { matmulKernel } from "../../kernels/matmul.ts";
+import { RELUS } from "../../kernels/relu.ts";
 import { type KernelCase, kernelCase, type Numbers } from "./case.ts";
 
 /** The programs whose names match, so that none is forgotten when names change. */
@@ -65,7 +66,8 @@ function product(
     arrays: {
       a: matrix(n, aShape, place(0, lda, NaN)),
       b: matrix(n, bShape, place(1, ldb, NaN)),
-      bias: bias ? n.uniform(N) : new Float64Array(N).fill(NaN), // nobody may read what was not asked for
+      // with ReLU6, sums on both sides of 0 and of 6
+      bias: bias ? relu === RELUS.relu6 ? n.uniform(N, -1, 13) : n.uniform(N) : new Float64Array(N).fill(NaN), // nobody may read what was not asked for
       c: beta ? c : c.fill(NaN),
     },
     params: {
@@ -104,9 +106,12 @@ function* slices(): Generator<KernelCase> {
     }
   }
   for (const program of variantsOf(matmulKernel, /^matmul_slices:16x16:nt:1$/)) {
-    const options = { sizes: [37, 52, 20], aligned: true, beta: 0, bias: 0, relu: 1 } as const;
+    const options = { sizes: [37, 52, 20], aligned: true } as const;
+    const bare = { ...options, beta: 0, bias: 0, relu: RELUS.relu };
     const what = "ReLU, c and bias that nobody asked for";
-    yield kernelCase(matmulKernel, what, (n) => product(n, TRANSPOSES.nt, options), { program });
+    yield kernelCase(matmulKernel, what, (n) => product(n, TRANSPOSES.nt, bare), { program });
+    const capped = { ...options, relu: RELUS.relu6 };
+    yield kernelCase(matmulKernel, "ReLU6", (n) => product(n, TRANSPOSES.nt, capped), { program });
   }
 }
 
@@ -140,13 +145,15 @@ export function* productCases(): Generator<KernelCase> {
   }
   for (const aligned of [true, false]) {
     const sizes = aligned ? [37, 148, 22] as const : [37, 149, 23] as const;
-    const options = { sizes, aligned, relu: 1 };
     const pattern = aligned
       ? /^matmul_(registers:16x16:nn:7|workgroup:128x128:nn:1)$/
       : /^matmul_registers:8x8:nn:0$/;
     for (const program of [matmulKernel, ...variantsOf(matmulKernel, pattern)]) {
-      const what = `ReLU, ${aligned ? "aligned" : "not aligned"}`;
-      yield kernelCase(matmulKernel, what, (n) => product(n, [0, 0], options), { program });
+      for (const name of ["relu", "relu6"] as const) {
+        const what = `${name}, ${aligned ? "aligned" : "not aligned"}`;
+        const options = { sizes, aligned, relu: RELUS[name] };
+        yield kernelCase(matmulKernel, what, (n) => product(n, [0, 0], options), { program });
+      }
     }
   }
   yield* slices();

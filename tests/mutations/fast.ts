@@ -25,6 +25,7 @@ export const FAST_CHANGES: Readonly<Record<string, readonly [file: string, chang
   batch_norm_backward: [`${GEMM}/loops_norm.ts`, [
     ["sign", ".sub(load(slope).mul(centred))", ".add(load(slope).mul(centred))"],
     ["term", ".sub(load(shift)).sub", ".sub"],
+    ["term", "out.le(0).or(out.ge(top))", "out.le(0)"],
   ]],
   batch_norm_backward_sums: [`${GEMM}/loops_norm.ts`, [
     ["sign", "f.madd(g, centred, sums[1])", "sums[1].sub(g.mul(centred))"],

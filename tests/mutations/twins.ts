@@ -89,6 +89,7 @@ export const TWIN_CHANGES: Readonly<Record<string, TwinChanges>> = {
       ["sign", "upstream -= (sums", "upstream += (sums"],
       ["index", "sigma * sums[channels + c]", "sigma * sums[c]"],
       ["term", "(sums[c] + (x[i]", "((x[i]"],
+      ["term", "let upstream = isFlat(y[i], relu)", "let upstream = y[i] <= 0 && relu"],
     ],
   },
   batch_norm_backward_sums: {
@@ -96,7 +97,7 @@ export const TWIN_CHANGES: Readonly<Record<string, TwinChanges>> = {
     test: [MAPS, "batchNorm()"],
     changes: [
       ["sign", "products += upstream * (x[i] - mean[c])", "products += upstream * (x[i] + mean[c])"],
-      ["index", "const upstream = relu && y[i] <= 0", "const upstream = relu && y[c] <= 0"],
+      ["index", "const upstream = isFlat(y[i]", "const upstream = isFlat(y[c]"],
       ["term", "products / Math.sqrt(variance[c] + epsilon)", "products"],
     ],
   },

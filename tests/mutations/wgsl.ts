@@ -83,21 +83,25 @@ export const WGSL_CHANGES: Changes = {
     ["sign", "upstream -= (", "upstream += ("],
     ["index", "normalised * sums[params.channels + c]", "normalised * sums[c]"],
     ["term", "sums[c] + normalised * sums[params.channels + c]", "sums[c]"],
+    ["term", "(params.relu == RELU6 && out >= 6.0)", "false"],
   ],
   batch_norm_backward_vec4: [
     ["sign", "upstream -= (", "upstream += ("],
     ["index", "normalised * sums[fours + c]", "normalised * sums[c]"],
     ["term", "sums[c] + normalised * sums[fours + c]", "sums[c]"],
+    ["term", "out >= vec4f(6.0)", "out > vec4f(6.0)"],
   ],
   batch_norm_backward_sums: [
     ["sign", "(x[at] - centre)", "(x[at] + centre)"],
-    ["index", "y[at] <= 0.0", "y[i] <= 0.0"],
+    ["index", "let out = y[at]", "let out = y[i]"],
     ["term", "products / sqrt(variance[c] + params.epsilon)", "products"],
+    ["term", "(params.relu == RELU6 && out >= 6.0)", "false"],
   ],
   batch_norm_backward_sums_workgroup: [
     ["sign", "(x[at] - centre)", "(x[at] + centre)"],
-    ["index", "y[at] <= 0.0", "y[i] <= 0.0"],
+    ["index", "let out = y[at]", "let out = y[i]"],
     ["term", "lane < LANES; lane++", "lane + 1u < LANES; lane++"],
+    ["term", "(params.relu == RELU6 && out >= 6.0)", "false"],
   ],
   conv2d_backward_input: [
     ["sign", "iy + params.padding - ky", "iy + ky - params.padding"],

@@ -11,6 +11,7 @@ import {
   div,
   embedding,
   exp,
+  linear,
   log,
   logSoftmax,
   matmul,
@@ -30,7 +31,7 @@ import { type Shape, type Tensor, tensor } from "../../lib/tensor.ts";
 export interface OddCase {
   readonly name: string;
   readonly op: (...inputs: Tensor[]) => Tensor;
-  /** The same of x, y and z; maps are NHWC, `nchw` and `nhwc` turn them. */
+  /** The same of x, y and z; maps are NHWC, `nchw` and `nhwc` turn them; `relu6` is reference.py's. */
   readonly torch: string;
   readonly inputs: readonly (readonly [data: readonly number[], shape: Shape])[];
 }
@@ -84,7 +85,7 @@ function oddMap(odd: number): readonly [data: readonly number[], shape: Shape] {
   return [Array.from({ length: 32 }, (_, i) => i === 10 ? odd : (i * 7 % 32) / 8 - 2), [1, 4, 4, 2]];
 }
 
-function batchNormOf(x: Tensor, training: boolean, relu = false): Tensor {
+function batchNormOf(x: Tensor, training: boolean, activation?: "relu" | "relu6"): Tensor {
   const numbers = (...data: number[]) => tensor(x.backend, data);
   const norm = {
     weight: numbers(1, 2),
@@ -92,7 +93,7 @@ function batchNormOf(x: Tensor, training: boolean, relu = false): Tensor {
     runningMean: numbers(0, 0),
     runningVar: numbers(1, 1),
   };
-  return batchNorm(x, norm, { training, relu });
+  return batchNorm(x, norm, { training, activation });
 }
 
 const TORCH_NORM = (training: string) =>
@@ -128,20 +129,28 @@ function* maps(): Generator<OddCase> {
     );
     yield one("batchNorm, training", (x) => batchNormOf(x, true), TORCH_NORM("True"));
     yield one("batchNorm, evaluation", (x) => batchNormOf(x, false), TORCH_NORM("False"));
-    yield one("batchNorm with ReLU", (x) => batchNormOf(x, false, true), `F.relu(${TORCH_NORM("False")})`);
-    yield {
-      name: `conv2d, ${odd}`,
-      op: (x, weight) => conv2d(x, weight, { padding: 1 }),
-      torch: "nhwc(F.conv2d(nchw(x), y.permute(3, 2, 0, 1), padding=1))",
-      inputs: [oddMap(odd), kernel as unknown as OddCase["inputs"][number]],
-    };
+    yield one("batchNorm with ReLU", (x) => batchNormOf(x, false, "relu"), `F.relu(${TORCH_NORM("False")})`);
+    yield one(
+      "batchNorm with ReLU6",
+      (x) => batchNormOf(x, false, "relu6"),
+      `relu6(${TORCH_NORM("False")})`,
+    );
+    for (const activation of ["none", "relu", "relu6"] as const) {
+      const torch = "nhwc(F.conv2d(nchw(x), y.permute(3, 2, 0, 1), padding=1))";
+      yield {
+        name: `conv2d with ${activation}, ${odd}`,
+        op: (x, weight) => conv2d(x, weight, { padding: 1, activation }),
+        torch: { none: torch, relu: `F.relu(${torch})`, relu6: `relu6(${torch})` }[activation],
+        inputs: [oddMap(odd), kernel as unknown as OddCase["inputs"][number]],
+      };
+    }
   }
 }
 
 /** Every case. */
 export const ODD_CASES: readonly OddCase[] = [
   elementwise("relu", relu, "F.relu(x)"),
-  elementwise("relu6", relu6, "F.relu6(x)"),
+  elementwise("relu6", relu6, "relu6(x)"),
   elementwise("sigmoid", sigmoid, "torch.sigmoid(x)"),
   elementwise("tanh", tanh, "torch.tanh(x)"),
   elementwise("exp", exp, "torch.exp(x)"),
@@ -162,6 +171,13 @@ export const ODD_CASES: readonly OddCase[] = [
     torch: "x @ y",
     inputs: [[[1, INF, 0, 2, 3, NaN, 0, 1, 2], [3, 3]], [[0, 1, 2, 0, 1, -1], [3, 2]]],
   },
+  // Sums at the corners of ReLU6, beside them, and what is no number.
+  ...(["relu", "relu6"] as const).map((activation): OddCase => ({
+    name: `linear with ${activation}`,
+    op: (x, weight) => linear(x, { weight }, { activation }),
+    torch: { relu: "F.relu(x @ y.T)", relu6: "relu6(x @ y.T)" }[activation],
+    inputs: [[[0, 6, 3, 7, -1, INF, -INF, NaN], [8, 1]], [[1, 2, -1], [3, 1]]],
+  })),
   {
     name: "embedding",
     op: (x) => embedding(x, ids(x, [1, 0, 2])),
