@@ -40,6 +40,25 @@ export function scope<T>(fn: () => Synchronous<T>): T {
 }
 
 /**
+ * Runs `fn`, which makes what owns tensors: where it throws half way, those made so far are freed; else all live on.
+ */
+export function allOrNothing<T>(fn: () => Synchronous<T>): T {
+  const outer = current;
+  const made = new Set<Tensor>();
+  current = made;
+  try {
+    const result = fn();
+    for (const tensor of made) outer?.add(tensor);
+    return result;
+  } catch (error) {
+    for (const tensor of made) tensor.dispose();
+    throw error;
+  } finally {
+    current = outer;
+  }
+}
+
+/**
  * Runs `fn` and collects the tensors that it makes in `made`, without freeing any. Scopes inside are switched off.
  *
  * For autograd, which decides itself when each dies.

@@ -116,6 +116,15 @@ export class Tensor {
   }
 }
 
+/** Copies tensors to the host as {@linkcode Tensor.read} does, and frees them: where a read fails, too. */
+export async function readAndFree(tensors: readonly Tensor[]): Promise<NumberArray[]> {
+  try {
+    return await Promise.all(tensors.map((tensor) => tensor.read()));
+  } finally {
+    for (const tensor of tensors) tensor.dispose();
+  }
+}
+
 /** Options of {@linkcode tensor}. */
 export interface TensorData extends TensorOptions {
   /** Sizes of the axes. Default: one axis with all the data. */

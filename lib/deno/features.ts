@@ -13,6 +13,7 @@ import type { CaptionModel } from "../models/caption_model.ts";
 import { uploadPixels } from "../models/device_batch.ts";
 import { encoderHash } from "../models/encoder_hash.ts";
 import { scope } from "../scope.ts";
+import { readAndFree } from "../tensor.ts";
 import { featureBytes, FeatureDecoder } from "./feature_records.ts";
 import type { FeatureAnswer, FeatureJob } from "./feature_worker.ts";
 import { JobPool } from "./job_pool.ts";
@@ -71,8 +72,7 @@ export async function prepareFeatures(
     const features = scope(() =>
       model.encode(uploadPixels(model.backend, packed), { batch: group.length, training: false })
     );
-    const numbers = Float32Array.from(await features.read());
-    features.dispose();
+    const numbers = Float32Array.from((await readAndFree([features]))[0]);
     const each = numbers.length / group.length;
     const { type } = origin;
     const record = (name: string, i: number) =>

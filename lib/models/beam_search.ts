@@ -1,5 +1,6 @@
 // This module is browser compatible.
 import { beamCandidatesKernel, beamSelectKernel, LOWEST_SCORE } from "../../kernels/beam.ts";
+import { allOrNothing } from "../scope.ts";
 import { Tensor, tensor } from "../tensor.ts";
 import { END, PAD, START, UNK } from "../text/vocabulary.ts";
 import { type Caption, readHistory } from "./beam_history.ts";
@@ -61,7 +62,7 @@ export async function beamSearch(
     return constrainedSearch(warm, features, { ...decided, lengthAlpha, constraints: options });
   }
   const [B, P] = features.shape;
-  const search = new Search(warm, features, decided);
+  const search = allOrNothing(() => new Search(warm, features, decided));
   try {
     let steps = 0;
     while (steps < maxLength) {

@@ -6,7 +6,7 @@ import { type Batch, BatchLoader, type BatchSource } from "../data/batches.ts";
 import { crossEntropy } from "../ops/cross_entropy.ts";
 import { scale } from "../ops/scale.ts";
 import { scope } from "../scope.ts";
-import { Tensor, tensor } from "../tensor.ts";
+import { readAndFree, Tensor, tensor } from "../tensor.ts";
 import { PAD } from "../text/vocabulary.ts";
 import { outputOf } from "./decoder.ts";
 import type { CaptionModel } from "./caption_model.ts";
@@ -130,14 +130,12 @@ async function batchLosses(model: CaptionModel, batch: Batch): Promise<number[]>
       scope(() => crossEntropy(scale(logits, 1 / temperature), targets, { ignored: PAD }))
     );
   });
-  const values = await Promise.all(losses.map((loss) => loss.item()));
-  for (const loss of losses) loss.dispose();
-  return values.map((value) => value * words);
+  return (await readAndFree(losses)).map(([loss]) => loss * words);
 }
 
 /** For each word of a batch: the likeliest one's probability, and whether it is right. */
 async function batchConfidences(model: CaptionModel, batch: Batch, temperature: number) {
-  const { scores, words, targets } = scope(() => {
+  const found = scope(() => {
     const { logits, targets } = logitsOf(model, batch);
     const { backend } = logits;
     const [N, V] = [targets.length, logits.shape[2]];
@@ -150,10 +148,9 @@ async function batchConfidences(model: CaptionModel, batch: Batch, temperature: 
       candidate_scores: scores.storage,
       candidate_words: words.storage,
     }, { N, V, k: 1 });
-    return { scores, words, targets };
+    return [scores, words, targets];
   });
-  const [logs, guesses, truths] = await Promise.all([scores.read(), words.read(), targets.read()]);
-  for (const tensor of [scores, words, targets]) tensor.dispose();
+  const [logs, guesses, truths] = await readAndFree(found);
   return Array.from(logs, (log, i) => ({ confidence: Math.exp(log), right: guesses[i] === truths[i] }))
     .filter((_, i) => truths[i] !== PAD);
 }

@@ -1,6 +1,8 @@
 // This module is browser compatible.
+import type { NumberArray } from "../backend/backend.ts";
 import { beamCandidatesKernel } from "../../kernels/beam.ts";
-import { Tensor, tensor } from "../tensor.ts";
+import { allOrNothing } from "../scope.ts";
+import { readAndFree, Tensor, tensor } from "../tensor.ts";
 import { END, START } from "../text/vocabulary.ts";
 import { type Caption, toCaption } from "./beam_history.ts";
 import { chooseWords, type ImageSearch, type Path, unsaid } from "./constrained_choice.ts";
@@ -37,9 +39,11 @@ export async function constrainedSearch(
   const width = beam / G;
   const banks = forced.length + 1;
   const copies = G * banks * width;
-  const rows = new SearchRows(decoder, features, { copies, maxLength, attention });
+  const { rows, device } = allOrNothing(() => {
+    const rows = new SearchRows(decoder, features, { copies, maxLength, attention });
+    return { rows, device: new Candidates(rows, { banned, forced }) };
+  });
   const V = rows.words;
-  const device = new Candidates(rows, { banned, forced });
   const start = { ids: [], scores: [], rows: [] };
   let images = Array.from({ length: B }, (): ImageSearch => ({
     groups: Array.from(
@@ -139,10 +143,12 @@ class Candidates {
       t,
       use: (logits) => ({
         best: this.#best(logits, early ? bannedEarly : always, k),
-        forced: unforced && this.#best(logits, unforced, this.#forced),
+        forced: unforced ? this.#best(logits, unforced, this.#forced) : [],
       }),
     });
-    const [best, forced] = await Promise.all([readRows(found.best), readRows(found.forced)]);
+    const read = await readAndFree([...found.best, ...found.forced]);
+    const best = rowsOf(read.slice(0, 2), k);
+    const forced = rowsOf(read.slice(2), this.#forced);
     return (row: number) => ({ best: best(row), forced: forced(row) });
   }
 
@@ -154,7 +160,8 @@ class Candidates {
     this.#rows.reorder(this.#parents);
   }
 
-  #best(logits: Tensor, banned: Tensor, k: number): Found {
+  /** The k best words of each row: their scores and the words [N, k]. */
+  #best(logits: Tensor, banned: Tensor, k: number): Tensor[] {
     const { backend } = logits;
     const [N, V] = logits.shape;
     const scores = new Tensor(backend, [N, k], { label: "candidate scores" });
@@ -166,7 +173,7 @@ class Candidates {
       candidate_scores: scores.storage,
       candidate_words: words.storage,
     }, { N, V, k });
-    return { scores, words };
+    return [scores, words];
   }
 
   dispose(): void {
@@ -177,25 +184,10 @@ class Candidates {
   }
 }
 
-interface Found {
-  readonly scores: Tensor;
-  readonly words: Tensor;
-}
-
-/** Copies candidates to the host and frees them; a function from the row to its own. */
-async function readRows(found: Found | undefined) {
-  if (!found) return () => ({ scores: [], words: [] });
-  const k = found.scores.shape[1];
-  try {
-    const [scores, words] = await Promise.all([found.scores.read(), found.words.read()]);
-    return (row: number) => ({
-      scores: scores.subarray(row * k, (row + 1) * k),
-      words: words.subarray(row * k, (row + 1) * k),
-    });
-  } finally {
-    found.scores.dispose();
-    found.words.dispose();
-  }
+/** A function from the row to its own candidates, of the scores and words [N, k] of all; none of neither. */
+function rowsOf([scores, words]: readonly NumberArray[], k: number) {
+  const of = (all: NumberArray | undefined, row: number) => all?.subarray(row * k, (row + 1) * k) ?? [];
+  return (row: number) => ({ scores: of(scores, row), words: of(words, row) });
 }
 
 /** What is left of an image's search: what has ended or, where nothing has, what says most of the forced words. */

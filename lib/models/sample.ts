@@ -1,6 +1,7 @@
 // This module is browser compatible.
 import { NO_CHOICE } from "../../kernels/beam.ts";
 import { sampleKernel } from "../../kernels/sample.ts";
+import { allOrNothing } from "../scope.ts";
 import { Tensor, tensor } from "../tensor.ts";
 import { END, PAD, START, UNK } from "../text/vocabulary.ts";
 import { alphaAt, type Caption } from "./beam_history.ts";
@@ -57,11 +58,9 @@ export async function sampleCaptions(
     throw new RangeError(`Cannot sample with topP ${topP}: it must be above 0 and at most 1`);
   }
   const { backend } = features;
-  const rows = new SearchRows(tempered(decoder, temperature), features, {
-    copies: samples,
-    maxLength,
-    attention,
-  });
+  const rows = allOrNothing(() =>
+    new SearchRows(tempered(decoder, temperature), features, { copies: samples, maxLength, attention })
+  );
   const [N, V] = [rows.count, rows.words];
   const own: Tensor[] = [];
   const keep = (tensor: Tensor) => (own.push(tensor), tensor);

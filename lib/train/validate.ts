@@ -4,6 +4,7 @@ import { type FeatureBatch, type FeatureSource, firstEpoch } from "../data/featu
 import type { CaptionModel } from "../models/caption_model.ts";
 import { uploadBatch } from "../models/device_batch.ts";
 import { scope } from "../scope.ts";
+import { readAndFree } from "../tensor.ts";
 
 /** Steps between validations at least, where they are not set: an epoch of a small set is over in no time. */
 const LEAST_STEPS = 100;
@@ -38,8 +39,7 @@ export async function validationLoss(
     const entropy = scope(() =>
       model.loss(uploadBatch(model.backend, batch), { training: false }).crossEntropy
     );
-    const value = await entropy.item();
-    entropy.dispose();
+    const [[value]] = await readAndFree([entropy]);
     // every id but the start token is predicted
     const words = batch.lengths.reduce((sum, length) => sum + length - 1, 0);
     return { value, words };
