@@ -65,6 +65,25 @@ for (const backend of backends) {
       for (const tensor of [...features, ...each, all]) tensor.dispose();
     });
 
+    it("tells words apart that all members find all but impossible, and can be made to say them", async () => {
+      const biases = models.map((model) =>
+        model.parameters.all.find(({ name }) => name === "decoder.fc.bias")!.tensor
+      );
+      const before = await Promise.all(biases.map((bias) => bias.read().then((numbers) => numbers.slice())));
+      biases.forEach((bias, i) =>
+        backend.write(bias.storage, before[i].map((b, id) => b - (id === 9 ? 200 : 0)))
+      );
+      try {
+        for (const together of [[0], [0, 2], [0, 1, 2]]) {
+          const [[best]] = await caption(together, { forced: [9] });
+          assert.ok(best.text.includes("word5"), `${together}: ${best.text}`);
+          assert.ok(best.score < -150 && best.score > -250, `${best.score}`);
+        }
+      } finally {
+        biases.forEach((bias, i) => backend.write(bias.storage, before[i]));
+      }
+    });
+
     it("searches, samples and keeps rules, and leaves nothing behind", async () => {
       const before = [Tensor.live, backend.memory().storages];
       const [mixed] = await caption([0, 1], { attention: true });

@@ -1,7 +1,6 @@
 // This module is browser compatible.
 import { geometryOf } from "../image/preprocess.ts";
-import { concat, exp, log, logSoftmax, scale, slice } from "../ops/mod.ts";
-import { add } from "../ops/arithmetic.ts";
+import { add, concat, exp, log, logSoftmax, relu, scale, slice, sub } from "../ops/mod.ts";
 import type { LstmState } from "../ops/lstm_steps.ts";
 import type { Tensor } from "../tensor.ts";
 import { type Decoder, outputOf } from "./decoder.ts";
@@ -64,8 +63,7 @@ export function ensembleDecoder(members: readonly EnsembleMember[]): Decoder {
     },
     predict(output) {
       const parts = split(output, outputs);
-      const probabilities = members.map(({ decoder }, i) => exp(logSoftmax(decoder.predict(parts[i]))));
-      return log(meanOf(probabilities));
+      return logOfMean(members.map(({ decoder }, i) => logSoftmax(decoder.predict(parts[i]))));
     },
   };
 }
@@ -76,6 +74,15 @@ function joined(states: readonly LstmState[]): LstmState {
 
 function meanOf(tensors: readonly Tensor[]): Tensor {
   return scale(tensors.reduce((sum, tensor) => add(sum, tensor)), 1 / tensors.length);
+}
+
+/**
+ * The logarithms of mean probabilities, from the logarithms of each: the largest is taken out before `exp`, or a word
+ * would be lost (the logarithm of 0) where all members give it less than f32 holds, 1e-38.
+ */
+function logOfMean(logs: readonly Tensor[]): Tensor {
+  const largest = logs.reduce((a, b) => add(b, relu(sub(a, b))));
+  return add(largest, log(meanOf(logs.map((each) => exp(sub(each, largest))))));
 }
 
 /**
