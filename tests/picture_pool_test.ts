@@ -118,6 +118,19 @@ describe("JobPool", () => {
     });
   });
 
+  it("rejects jobs that cannot be cloned, waiting or not, and goes on with the others", async () => {
+    const echo = moduleOf(`onmessage = ({ data }) => postMessage(data); postMessage("ready");`);
+    const pool = new JobPool<unknown, unknown>(echo, 1);
+    const jobs = [1, () => 2, () => 3, 4, 5, () => 6];
+    const results = await Promise.all(jobs.map((job) => pool.run(job).catch((error) => error)));
+    await assert.rejects(pool.run(() => 7), { name: "DataCloneError" }); // the worker is free: posted at once
+    assert.equal(await pool.run(8), 8);
+    pool.close();
+    assert.deepEqual(results.map((result) => result instanceof Error ? result.name : result), [
+      ...[1, "DataCloneError", "DataCloneError", 4, 5, "DataCloneError"],
+    ]);
+  });
+
   it("rejects all jobs when its workers cannot start", async () => {
     const pool = new JobPool<number, number>(moduleOf(`throw new Error("no flag")`), 2);
     const results = await Promise.allSettled([1, 2, 3].map((job) => pool.run(job)));

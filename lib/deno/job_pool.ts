@@ -46,6 +46,7 @@ export class JobPool<Job, Answer> {
    * Has a job done by the next free worker.
    *
    * @param job Is cloned. While no worker is free, it is kept as it is.
+   * @throws {DOMException} "DataCloneError": if it cannot be cloned.
    * @throws {WorkerCrash} If the worker died of it.
    * @throws {Error} If the pool is closed or its workers cannot start.
    */
@@ -74,10 +75,11 @@ export class JobPool<Job, Answer> {
   /** Hands waiting jobs to free workers, and starts workers for what is left. */
   #assign(): void {
     for (const lane of this.#lanes) {
-      if (!lane.ready || lane.task) continue;
-      lane.task = this.#queue.shift();
-      if (!lane.task) return;
-      lane.worker.postMessage(lane.task.job);
+      while (lane.ready && !lane.task) {
+        const task = this.#queue.shift();
+        if (!task) return;
+        if (post(lane.worker, task)) lane.task = task;
+      }
     }
     let starting = this.#lanes.filter(({ ready }) => !ready).length;
     for (; starting < this.#queue.length && this.#lanes.length < this.threads; starting++) this.#start();
@@ -107,5 +109,16 @@ export class JobPool<Job, Answer> {
     this.#lanes.splice(this.#lanes.indexOf(lane), 1);
     lane.task?.reject(new WorkerCrash(message));
     this.#assign();
+  }
+}
+
+/** Gives a worker a job. One that cannot be cloned is rejected: the worker never sees it and stays free. */
+function post<Job, Answer>(worker: Worker, { job, reject }: Task<Job, Answer>): boolean {
+  try {
+    worker.postMessage(job);
+    return true;
+  } catch (error) {
+    reject(error as Error); // a DOMException is one
+    return false;
   }
 }
