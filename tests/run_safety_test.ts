@@ -5,10 +5,18 @@ import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { parseSafetensors, type SafetensorsFile, serialiseSafetensors } from "../lib/data/safetensors.ts";
 import { checkSeal, sealed } from "../lib/data/seal.ts";
 import { loadCheckpoint, runFiles, saveCheckpoint } from "../lib/deno/checkpoints.ts";
+import { readSafetensors } from "../lib/deno/model_disk.ts";
+import { openRunFolder } from "../lib/deno/run_folder.ts";
+import { RunKeeper } from "../lib/deno/run_keeper.ts";
 import { lockRun } from "../lib/deno/run_lock.ts";
 import { TrainLog } from "../lib/deno/train_log.ts";
 import { checkpointDue } from "../lib/deno/training.ts";
+import { CaptionModel } from "../lib/models/caption_model.ts";
+import type { ModelInfo } from "../lib/models/model_file.ts";
 import { hash32 } from "../lib/random.ts";
+import { Trainer } from "../lib/train/trainer.ts";
+import { WORDS } from "./small_model.ts";
+import { CONFIG, exact, RECIPE } from "./small_training.ts";
 
 /** A small file; `step` is in its run's state. */
 function file(step = 0): SafetensorsFile {
@@ -120,6 +128,57 @@ describe("a run's folder", () => {
     assert.equal(await Deno.readTextFile(metrics), lines.slice(0, 3).map((line) => `${line}\n`).join(""));
     await TrainLog.open(metrics, { print: () => {} });
     assert.equal(await Deno.readTextFile(metrics), "", "a new run begins anew");
+  });
+});
+
+describe("RunKeeper", () => {
+  it("lets what was saved out of turn give way to the next, so that the last in turn stays", async () => {
+    const out = await Deno.makeTempDir();
+    const model = new CaptionModel(exact, CONFIG, { words: WORDS, seed: 3 });
+    const info: ModelInfo = {
+      config: CONFIG,
+      words: Array.from({ length: WORDS - 4 }, (_, i) => `word${i}`),
+      wordSource: "given",
+      recipe: {},
+      step: 0,
+      scores: {},
+      dataHash: "data",
+    };
+    const trainer = new Trainer(model, RECIPE);
+    const folder = await openRunFolder({ out, resume: false, fresh: false });
+    const { checkpoint, previous } = folder.files;
+    const begin = () => new RunKeeper({ trainer, info }, folder, { bestBy: "last", validated: 0 });
+    let keeper = begin();
+    const save = async (step: number, inTurn: boolean) => {
+      trainer.steps = step;
+      await keeper.save(step, { inTurn, recentLosses: [step] });
+    };
+    const kept = async () => {
+      const files = await Promise.all([previous, checkpoint].map((path) => readSafetensors(path)));
+      return files.map(({ metadata }) => JSON.parse(metadata.run).step);
+    };
+    for (const step of [1, 10]) await save(step, true);
+    assert.deepEqual(await kept(), [1, 10]);
+    await save(13, false);
+    assert.deepEqual(await kept(), [10, 13]);
+    keeper = begin();
+    await keeper.resume((await loadCheckpoint(out, assert.fail))!);
+    assert.deepEqual([trainer.steps, keeper.recentLosses], [13, [13]]);
+    await save(20, true);
+    assert.deepEqual(await kept(), [10, 20], "13 gave way");
+    await save(30, true);
+    assert.deepEqual(await kept(), [20, 30]);
+    const goBack = async (from: number) =>
+      (await keeper.rollBack({ step: from, reason: "the loss is NaN" })).rollback;
+    assert.equal((await goBack(31)).to, 30);
+    assert.deepEqual(await kept(), [20, 30], "the same step, written anew");
+    await save(33, false);
+    assert.equal((await goBack(34)).to, 30, "not to 33, which is out of turn");
+    assert.deepEqual(await kept(), [30, 30]);
+    trainer.dispose();
+    model.dispose();
+    folder[Symbol.dispose]();
+    await Deno.remove(out, { recursive: true });
   });
 });
 
