@@ -145,11 +145,11 @@ describe("fetchPhotos()", () => {
     await using host = new CocoHost(files);
     const dir = folder();
     await Deno.mkdir(dir, { recursive: true });
-    const { name, message } = await failureInFullFolder(photosOf(host), { dir, full: `${dir}/3.jpg.part` });
+    const { name, message } = await failureInFullFolder(photosOf(host), { dir, full: `${dir}/3.jpg.tmp` });
     assert.equal(name, "DiskError");
     assert.match(
       message,
-      /^Cannot write \S+3\.jpg\.part: the disk is full .*; mend that, and the same command goes on from here$/,
+      /^Cannot write \S+3\.jpg: the disk is full .*; mend that, and the same command goes on from here$/,
     );
     assert.deepEqual(names(dir), ["0.jpg", "1.jpg", "2.jpg"]);
     assert.equal(host.requests.length, 4);
@@ -167,7 +167,7 @@ describe("fetchPhotos()", () => {
       message: /^Cannot write \S+\/3\.jpg: /,
     });
     assert.ok(host.requests.length < 12, `${host.requests.length} photos were asked for`);
-    assert.deepEqual(names(dir).filter((name) => name.endsWith(".part")), []);
+    assert.deepEqual(names(dir).filter((name) => name.endsWith(".tmp")), []);
   });
 
   it("keeps nothing that the decoder refuses", async () => {
@@ -193,7 +193,7 @@ describe("fetchPhotos()", () => {
       fetchPhotos(photosOf(host), dir, { ...QUICK, signal: stop.signal, onPhoto }),
       reason,
     );
-    const whole = names(dir).filter((name) => !name.endsWith(".part"));
+    const whole = names(dir).filter((name) => !name.endsWith(".tmp"));
     assert.ok(whole.length >= 5 && whole.length < 24, String(whole.length));
     for (const name of whole) {
       assert.deepEqual(Deno.readFileSync(`${dir}/${name}`), files[`/val2014/${name}`]);

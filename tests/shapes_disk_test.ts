@@ -57,7 +57,7 @@ describe("writeWorld()", () => {
       // As a run leaves it that was stopped: pictures missing, one half-written, no manifest yet.
       await Deno.rename(`${dir}/world.json`, `${dir}/world.json.part`);
       for (const id of [3, 4]) await Deno.remove(`${dir}/img/shapes_000000${id}.jpg`);
-      await Deno.writeTextFile(`${dir}/img/shapes_0000004.jpg.part`, "half");
+      await Deno.writeTextFile(`${dir}/img/shapes_0000004.jpg.tmp`, "half");
       const calls: number[][] = [];
       const onProgress = (done: number, total: number) => calls.push([done, total]);
       assert.equal((await writeWorld(dir, { ...options, onProgress })).made, 2);

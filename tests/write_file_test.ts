@@ -32,6 +32,36 @@ describe("writeFileAtomic()", () => {
     assert.deepEqual([...Deno.readDirSync(`${dir}/old`)].length, 1);
   });
 
+  it("keeps nothing that a check refuses, whose own error it throws", async () => {
+    await writeFileAtomic(`${dir}/checked/a.txt`, "old");
+    const seen: string[] = [];
+    const check = (path: string) => {
+      seen.push(read(path));
+      return Promise.reject(new RangeError("too new"));
+    };
+    await assert.rejects(writeFileAtomic(`${dir}/checked/a.txt`, "new", { check }), /^RangeError: too new$/);
+    assert.deepEqual(seen, ["new"], "it is whole when it is checked");
+    assert.equal(read(`${dir}/checked/a.txt`), "old");
+    assert.deepEqual([...Deno.readDirSync(`${dir}/checked`)].length, 1);
+  });
+
+  it("waits for the disk, for the file and for its name, but not where it need not last", async () => {
+    const { sync } = Deno.FsFile.prototype;
+    let syncs = 0;
+    Deno.FsFile.prototype.sync = function () {
+      syncs++;
+      return sync.call(this);
+    };
+    try {
+      await writeFileAtomic(`${dir}/synced/a.txt`, "a");
+      assert.equal(syncs, Deno.build.os === "windows" ? 1 : 2);
+      await writeFileAtomic(`${dir}/synced/b.txt`, "b", { durable: false });
+      assert.equal(syncs, Deno.build.os === "windows" ? 1 : 2);
+    } finally {
+      Deno.FsFile.prototype.sync = sync;
+    }
+  });
+
   it("explains a folder that is a file", async () => {
     Deno.writeTextFileSync(`${dir}/file`, "");
     await assert.rejects(

@@ -8,7 +8,7 @@ import { PictureError } from "../image/picture_error.ts";
 import { DiskError, DownloadError } from "./download_error.ts";
 import { downloadBytes } from "./download_file.ts";
 import { Pause, type RetryOptions } from "./download_retry.ts";
-import { removeIfThere } from "./write_file.ts";
+import { writeFileAtomic } from "./write_file.ts";
 
 /** A photo to be had. */
 export interface Photo {
@@ -132,25 +132,9 @@ async function save(
   bytes: Uint8Array,
   decode?: (path: string) => Promise<unknown>,
 ): Promise<void> {
-  const part = `${path}.part`;
   checkPhoto(bytes);
-  try {
-    await onDisk(part, Deno.writeFile(part, bytes));
-    await decode?.(part);
-    await onDisk(path, Deno.rename(part, path));
-  } catch (error) {
-    await removeIfThere(part).catch(() => {}); // what went wrong first is what counts
-    throw error;
-  }
-}
-
-/** Tells what the disk refuses from a bad photo. */
-async function onDisk(path: string, work: Promise<void>): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    throw new DiskError(path, error);
-  }
+  const unwritable = (path: string, cause: unknown) => new DiskError(path, cause); // told from a bad photo
+  await writeFileAtomic(path, bytes, { check: decode, unwritable });
 }
 
 /**

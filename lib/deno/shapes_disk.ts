@@ -123,7 +123,7 @@ async function drawPictures(
         { index: id, path: `${dir}/img/${fileName}` }
       ));
       const { error } = await pool.run({ seed, size, quality: QUALITY, pictures: jobs });
-      if (error) throw new Error(`Cannot write pictures into ${dir}/img: ${error}`);
+      if (error) throw new Error(`Cannot make the pictures of ${dir}/img: ${error}`);
       onProgress(done += chunk.length, pictures.length);
     }));
   } finally {
@@ -134,7 +134,7 @@ async function drawPictures(
 /** Removes pictures of an earlier world, whole or half-written, and nothing else. */
 async function removePictures(dir: string): Promise<void> {
   for (const name of await listNames(dir)) {
-    if (/^shapes_\d+\.jpg(\.part)?$/.test(name)) await Deno.remove(`${dir}/${name}`);
+    if (/^shapes_\d+\.jpg(\.tmp|\.part)?$/.test(name)) await Deno.remove(`${dir}/${name}`);
   }
 }
 

@@ -4,6 +4,16 @@
 import { dirname } from "node:path";
 import { ensureDir } from "@std/fs/ensure-dir";
 
+/** Options of {@linkcode writeFileAtomic}. */
+export interface WriteOptions {
+  /** Is given the temporary file once it is written; where it rejects, that is thrown and nothing is kept. */
+  readonly check?: (temporary: string) => Promise<unknown>;
+  /** Wait until it is on the disk. False for many files that can be made again in no time. Default true. */
+  readonly durable?: boolean;
+  /** The error of a file that cannot be written, from the system's. Default: with the path, its folder and why. */
+  readonly unwritable?: (path: string, cause: unknown) => Error;
+}
+
 /**
  * Writes a file under a temporary name beside it (`PATH.tmp`), waits until it is on the disk, and renames it: a
  * reader sees the old file or the new one, never half of one. Makes the folder when it is missing.
@@ -14,6 +24,7 @@ import { ensureDir } from "@std/fs/ensure-dir";
 export async function writeFileAtomic(
   path: string,
   data: string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  { check, durable = true, unwritable = cannotWrite }: WriteOptions = {},
 ): Promise<void> {
   const temporary = `${path}.tmp`;
   const parts = typeof data === "string"
@@ -21,21 +32,34 @@ export async function writeFileAtomic(
     : data instanceof Uint8Array
     ? [data]
     : data;
+  const onDisk = (work: Promise<void>) =>
+    work.catch((error) => {
+      throw unwritable(path, error);
+    });
   try {
-    await ensureDir(dirname(path));
-    {
-      using file = await Deno.open(temporary, { write: true, create: true, truncate: true });
-      for await (const part of parts) await writeAll(file, part);
-      await file.sync();
-    }
-    await Deno.rename(temporary, path);
+    await onDisk(writeParts(temporary, parts, durable));
+    await check?.(temporary);
+    await onDisk(Deno.rename(temporary, path));
   } catch (error) {
     await removeIfThere(temporary).catch(() => {}); // what went wrong first is what counts
-    throw new Error(`Cannot write ${path} in the folder ${dirname(path)}: ${whyUnwritable(error)}`, {
-      cause: error,
-    });
+    throw error;
   }
-  await syncFolder(dirname(path));
+  if (durable) await syncFolder(dirname(path));
+}
+
+async function writeParts(
+  path: string,
+  parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  durable: boolean,
+): Promise<void> {
+  await ensureDir(dirname(path));
+  using file = await Deno.open(path, { write: true, create: true, truncate: true });
+  for await (const part of parts) await writeAll(file, part);
+  if (durable) await file.sync();
+}
+
+function cannotWrite(path: string, cause: unknown): Error {
+  return new Error(`Cannot write ${path} in the folder ${dirname(path)}: ${whyUnwritable(cause)}`, { cause });
 }
 
 /** Waits until renames in a folder are on the disk, where the platform can: a loss of power cannot undo them then. */
