@@ -27,10 +27,14 @@ describe("a model file's metadata", () => {
     withConfig({ preprocessing: { ...config.preprocessing, ...change } });
 
   it("are accepted when they are whole, and refused by name when anything is off", () => {
-    const pictures = (size: number) => ({ preprocessing: { ...config.preprocessing, size } });
+    const pictures = (size: number) => ({
+      preprocessing: { ...config.preprocessing, size, shortSide: size + 8 },
+    });
     const deep = { encoder: "resnet152", channels: undefined, grid: 14, ...pictures(64) };
     const keras = { ...deep, encoder: "mobilenet_v2", variant: "keras" };
-    for (const whole of [info, withConfig(deep), withConfig(keras)]) {
+    const unused = withPixels({ resize: "squash", shortSide: 7 }); // only a crop looks at it
+    const tight = withPixels({ shortSide: 8 });
+    for (const whole of [info, withConfig(deep), withConfig(keras), unused, tight]) {
       assert.deepEqual(infoProblems(whole as unknown as Record<string, unknown>), []);
     }
     const wrong: [object, string][] = [
@@ -65,6 +69,7 @@ describe("a model file's metadata", () => {
       [withPixels({ size: 1e6 }), "size"],
       [withPixels({ resize: "stretch" }), "resize"],
       [withPixels({ shortSide: 0 }), "shortSide"],
+      [withPixels({ shortSide: 7 }), "shortSide is 7, should be a whole number from 8 to 65536, or absent"],
       [withPixels({ mean: [0, 0] }), "mean"],
       [withPixels({ std: [1, 0, 1] }), "std"],
       [withPixels({ orientation: "up" }), "orientation"],

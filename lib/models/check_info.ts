@@ -70,10 +70,12 @@ function configProblems(config: Fields): string[] {
 }
 
 function preprocessingProblems(preprocessing: Fields, encoder: unknown): string[] {
+  const size = wholeNumber(1, LARGEST_PICTURE);
+  const cut = preprocessing.resize === "crop" && size.fits(preprocessing.size); // size × size, out of the picture
   const problems = problemsOf(preprocessing, {
-    size: wholeNumber(1, LARGEST_PICTURE),
+    size,
     resize: oneOf(["squash", "crop"]),
-    shortSide: optional(wholeNumber(1, MOST)),
+    shortSide: optional(wholeNumber(cut ? Number(preprocessing.size) : 1, MOST)),
     mean: { fits: areChannels, wanted: "three numbers" },
     std: {
       fits: (value) => areChannels(value) && value.every((deviation) => deviation > 0),
