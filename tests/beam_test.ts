@@ -10,6 +10,7 @@ import { CaptionModel } from "../lib/models/caption_model.ts";
 import { captionFeatures, captionPixels } from "../lib/models/captioner.ts";
 import type { Decoder } from "../lib/models/decoder.ts";
 import { outputOf } from "../lib/models/decoder.ts";
+import { sampleCaptions } from "../lib/models/sample.ts";
 import { logSoftmax, slice } from "../lib/ops/mod.ts";
 import { scope } from "../lib/scope.ts";
 import { Tensor, tensor } from "../lib/tensor.ts";
@@ -148,14 +149,19 @@ describe("what the search reads from the device", () => {
       return super.read(storage);
     }
   }
-  const reads = async (options: BeamOptions) => {
+  const GOES_ON = [PAD, START, UNK, END]; // to the maximum length
+  const ENDS = Array.from({ length: WORDS }, (_, id) => id).filter((id) => id !== END); // at once
+  const reads = async (
+    options: BeamOptions,
+    write: (decoder: Decoder, features: Tensor, options: BeamOptions) => Promise<Caption[][]> = beamSearch,
+  ) => {
+    const { banned = GOES_ON, maxLength = 50 } = options;
     const remote = new Remote(backends[0]);
     const model = makeModel(remote, { seed: 11 });
     const features = makeFeatures(remote);
     remote.reads = 0;
-    const banned = [PAD, START, UNK, END]; // goes on to the maximum length
-    const captions = await beamSearch(model.decoder, features, { beam: 5, banned, ...options });
-    assert.ok(captions.every(([{ ids }]) => ids.length === options.maxLength));
+    const captions = await write(model.decoder, features, { beam: 5, ...options, banned });
+    assert.ok(captions.every(([{ ids }]) => ids.length === (banned === ENDS ? 1 : maxLength)));
     features.dispose();
     model.dispose();
     return remote.reads;
@@ -165,6 +171,14 @@ describe("what the search reads from the device", () => {
     assert.equal(await reads({ maxLength: 7 }), 2);
     assert.equal(await reads({ maxLength: 40 }), 5 + 2);
     assert.equal(await reads({ maxLength: 40, attention: true }), 5 + 3);
+    assert.equal(await reads({ maxLength: 40, banned: ENDS, beam: 1 }), 1 + 2, "all have ended");
+  });
+  it("is the same where captions are drawn", async () => {
+    const draw = (decoder: Decoder, features: Tensor, { beam: samples = 1, ...options }: BeamOptions) =>
+      sampleCaptions(decoder, features, { ...options, samples, seed: 1 });
+    assert.equal(await reads({ maxLength: 7 }, draw), 2);
+    assert.equal(await reads({ maxLength: 40 }, draw), 5 + 2);
+    assert.equal(await reads({ maxLength: 40, banned: ENDS }, draw), 1 + 2);
   });
   it("is the candidates of each word where rules choose among them", async () => {
     assert.equal(await reads({ maxLength: 10, noRepeatNgram: 9 }), 10 * 2); // their words and their scores

@@ -28,9 +28,6 @@ export interface BeamOptions extends SearchConstraints {
   readonly attention?: boolean;
 }
 
-/** Steps between looks at whether all captions have ended, on a device where a look costs. */
-const STEPS_BETWEEN_LOOKS = 8;
-
 /**
  * The best captions of each image of a batch, best first, never none.
  *
@@ -67,8 +64,7 @@ export async function beamSearch(
     let steps = 0;
     while (steps < maxLength) {
       search.step(steps++);
-      const look = features.backend.name === "cpu" || steps % STEPS_BETWEEN_LOOKS === 0;
-      if (look && (await search.finished.read()).every((count) => count === k)) break;
+      if (await search.allEnded(steps)) break;
     }
     const history = await search.history();
     return readHistory(history, { B, k, V: search.words, P, steps, lengthAlpha, end: END });
@@ -87,8 +83,6 @@ interface SearchOptions {
 
 /** The search's state on the device. */
 class Search {
-  /** [B], beams that have ended. */
-  readonly finished: Tensor;
   readonly #rows: SearchRows;
   readonly #sizes: { readonly B: number; readonly k: number };
   readonly #banned: Tensor;
@@ -98,6 +92,8 @@ class Search {
   readonly #scores: Tensor;
   readonly #tokens: Tensor;
   readonly #parents: Tensor;
+  /** [B], beams that have ended. */
+  readonly #finished: Tensor;
   readonly #historyScores: Tensor;
   readonly #historyChoices: Tensor;
 
@@ -121,7 +117,7 @@ class Search {
     this.#scores = make(scores, [N], "f32", "scores");
     this.#tokens = make(new Uint32Array(N).fill(START), [1, N], "u32", "tokens");
     this.#parents = make(new Uint32Array(N), [N], "u32", "parents");
-    this.finished = make(new Uint32Array(B), [B], "u32", "finished");
+    this.#finished = make(new Uint32Array(B), [B], "u32", "finished");
     this.#historyScores = new Tensor(backend, [maxLength, N], { label: "history of scores" });
     this.#historyChoices = new Tensor(backend, [maxLength, N], { type: "u32", label: "history of choices" });
   }
@@ -156,10 +152,15 @@ class Search {
       scores: this.#scores.storage,
       tokens: this.#tokens.storage,
       parents: this.#parents.storage,
-      finished: this.finished.storage,
+      finished: this.#finished.storage,
       history_scores: this.#historyScores.storage,
       history_choices: this.#historyChoices.storage,
     }, { B, k, V, t, end: END });
+  }
+
+  /** Whether all beams have ended after so many steps, as far as it is looked at. */
+  async allEnded(steps: number): Promise<boolean> {
+    return await this.#rows.allEnded(this.#finished, { full: this.#sizes.k, steps });
   }
 
   /** What was chosen at each step: read once, at the end. */
@@ -173,7 +174,7 @@ class Search {
   }
 
   dispose(): void {
-    const own = [this.#banned, this.#bannedEarly, this.#scores, this.#tokens, this.#parents, this.finished];
+    const own = [this.#banned, this.#bannedEarly, this.#scores, this.#tokens, this.#parents, this.#finished];
     for (const tensor of own.concat(this.#historyScores, this.#historyChoices)) tensor.dispose();
     this.#rows.dispose();
   }

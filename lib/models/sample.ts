@@ -33,9 +33,6 @@ export interface SampleOptions {
   readonly attention?: boolean;
 }
 
-/** Steps between looks at whether all captions have ended, on a device where a look costs. */
-const STEPS_BETWEEN_LOOKS = 8;
-
 /**
  * Captions drawn at random, `samples` for each image, in the order drawn; all in one batch on the device.
  *
@@ -90,8 +87,7 @@ export async function sampleCaptions(
           history_scores: historyScores.storage,
         }, { ...params, t });
       rows.read(tokens, { t, use });
-      const look = backend.name === "cpu" || steps % STEPS_BETWEEN_LOOKS === 0;
-      if (look && (await ended.read()).every((flag) => flag === 1)) break;
+      if (await rows.allEnded(ended, { full: 1, steps })) break;
     }
     const [words, scores, alphas] = await Promise.all([
       historyWords.read(),

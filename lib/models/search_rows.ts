@@ -7,6 +7,9 @@ import { scope, tensorsIn } from "../scope.ts";
 import { Tensor, tensor } from "../tensor.ts";
 import { type Decoder, type DecoderMemory, outputOf } from "./decoder.ts";
 
+/** Steps between looks at whether all captions have ended, on a device where a look costs. */
+const STEPS_BETWEEN_LOOKS = 8;
+
 /** What {@linkcode SearchRows} is made of. */
 export interface SearchRowsOptions {
   /** Rows of each image: beams or samples. */
@@ -83,6 +86,21 @@ export class SearchRows {
   reorder(parents: Tensor): void {
     const { h, c } = this.#state;
     this.#replace(scope(() => ({ h: embedding(h, parents), c: embedding(c, parents) })));
+  }
+
+  /**
+   * Whether everything has ended. It is looked at after each step where that costs nothing, on the CPU, else after every
+   * eighth: false in between.
+   *
+   * @param ended Counts of what has ended, any shape.
+   * @param options `full`: where each of them stops. `steps`: taken so far.
+   */
+  async allEnded(
+    ended: Tensor,
+    { full, steps }: { readonly full: number; readonly steps: number },
+  ): Promise<boolean> {
+    const look = this.backend.name === "cpu" || steps % STEPS_BETWEEN_LOOKS === 0;
+    return look && (await ended.read()).every((count) => count === full);
   }
 
   /** The attention of all steps [maxLength, N, P], where it is kept. */
