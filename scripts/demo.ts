@@ -27,6 +27,7 @@ import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
 import { CaptionModel } from "../lib/models/caption_model.ts";
 import { captionSplit } from "../lib/models/caption_split.ts";
 import { modelToFile } from "../lib/models/model_file.ts";
+import { percent } from "../lib/text/percent.ts";
 import { scoreCaptions } from "../lib/text/score.ts";
 import { tokenizePtb } from "../lib/text/tokenize.ts";
 import { modelConfig, PRESETS, trainingRecipe } from "../lib/train/presets.ts";
@@ -143,7 +144,3 @@ await runScript(async () => {
   dataset.close();
   backend.close();
 });
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
-}

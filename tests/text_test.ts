@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { buildVocabulary } from "../lib/text/build_vocabulary.ts";
+import { percent, wholePercent } from "../lib/text/percent.ts";
 import { segmentWords, tokenizePtb, tokenizer } from "../lib/text/tokenize.ts";
 import { END, PAD, START, UNK, Vocabulary } from "../lib/text/vocabulary.ts";
 import { FIXTURES, IN_CI, lacksFixture } from "./fixtures.ts";
@@ -93,6 +94,13 @@ const SENTENCES: Record<string, readonly (readonly [caption: string, tokens: str
     ["Fish &amp; chips &lt;b&gt; <br> 2 < 3", "fish & chips < b > <br> 2 < 3"],
   ],
 };
+
+describe("percent()", () => {
+  it("shows shares as people read them", () => {
+    assert.deepEqual([percent(0.125), percent(1), percent(0)], ["12.5 %", "100.0 %", "0.0 %"]);
+    assert.deepEqual([wholePercent(0.126), wholePercent(1)], ["13 %", "100 %"]);
+  });
+});
 
 describe("PTB tokenizer", () => {
   for (const [rule, sentences] of Object.entries(SENTENCES)) {

@@ -10,6 +10,7 @@ import { calibrate, type Calibration } from "../models/calibrate.ts";
 import { captionSplit } from "../models/caption_split.ts";
 import type { LoadedModel } from "../models/model_file.ts";
 import type { ImageId } from "../text/encode_captions.ts";
+import { percent } from "../text/percent.ts";
 import { type CaptionResult, parseResults } from "../text/results.ts";
 import { readCaptions, readText } from "./caption_reader.ts";
 import { type DataPlace, openDataset } from "./dataset_disk.ts";
@@ -170,7 +171,6 @@ async function fitTemperature(
 
 /** What a calibration found, a line each, for people. */
 export function calibrationLines({ temperature, edge, before, after }: Calibration): string[] {
-  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const { expected, confidence, accuracy } = before;
   return [
     `calibration: words are ${percent(confidence)} sure and ${percent(accuracy)} right, ` +

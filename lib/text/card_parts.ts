@@ -4,6 +4,7 @@ import type { Evaluation } from "./evaluate.ts";
 import { type ForeignScores, type ImageScores, spider } from "./evaluation_report.ts";
 import type { GroupScores } from "./groups.ts";
 import { escapeXml, table } from "./html.ts";
+import { percent } from "./percent.ts";
 import { SCORE_NAMES, type ScoreName } from "./score.ts";
 
 /** Largest value of the bars. BLEU and ROUGE reach 1; CIDEr of photographs lies below 2, of drawn worlds above. */
@@ -128,8 +129,4 @@ export function pictureCard(
     ROUGE_L.toFixed(3)
   }</span> ${marks}
 <ul>${list}</ul><span class="id">${escapeXml(String(image_id))}</span></figure>`;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }

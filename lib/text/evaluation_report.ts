@@ -4,6 +4,7 @@ import { BLEU_COUNTS } from "./bleu.ts";
 import type { Interval } from "./bootstrap.ts";
 import type { Evaluation } from "./evaluate.ts";
 import type { ImageId } from "./encode_captions.ts";
+import { percent } from "./percent.ts";
 import { describeProblems } from "./results.ts";
 import { SCORE_NAMES } from "./score.ts";
 
@@ -158,7 +159,4 @@ function aligned(rows: readonly Row[]): string[] {
 
 function range({ low, high }: Interval): string {
   return `95 %: ${low.toFixed(4)} to ${high.toFixed(4)}`;
-}
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }

@@ -1,6 +1,7 @@
 // This module is browser compatible.
 /** What validation captions look like when a training goes wrong, and what to do then. */
 
+import { wholePercent } from "../text/percent.ts";
 import type { CaptionHabits } from "./collapse.ts";
 
 /** Pictures too few to speak of shares. */
@@ -45,21 +46,19 @@ export function captionWarnings(facts: CaptionFacts): string[] {
   }
   if (!few && habits.badEndings > references.badEndings + MORE_BAD_ENDINGS) {
     warnings.push(
-      `${percent(habits.badEndings)} of the captions break off, ${percent(references.badEndings)} of the ` +
+      `${wholePercent(habits.badEndings)} of the captions break off, ${
+        wholePercent(references.badEndings)
+      } of the ` +
         `references do: train longer, or with a lower --learning-rate`,
     );
   }
   if (unknownWords > MOST_UNKNOWN && pictures >= LEAST_READ) {
     warnings.push(
       `${
-        percent(unknownWords)
+        wholePercent(unknownWords)
       } of the held-out captions' words are not in the vocabulary, no caption can say them: ` +
         `lower --min-count, or split captions into other --words`,
     );
   }
   return warnings;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(0)} %`;
 }

@@ -2,6 +2,7 @@
 /** Signs that a reward is being gamed: captions that break off, repeat themselves, grow or all become one. */
 
 import { lengths, repetition } from "../text/diversity.ts";
+import { wholePercent } from "../text/percent.ts";
 import { BAD_ENDINGS } from "../models/word_rules.ts";
 
 /** How a set of captions looks from outside. */
@@ -69,14 +70,15 @@ export class CollapseGuard {
 
 /** What is wrong with captions' habits beside the references', a sentence each. */
 function collapseWarnings(found: CaptionHabits, references: CaptionHabits): string[] {
-  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
   const warnings: string[] = [];
   for (
     const [key, what] of [["badEndings", "break off"], ["repeats", "say three words twice"]] as const
   ) {
     if (found[key] <= references[key] + ABOVE[key]) continue;
     warnings.push(
-      `${percent(found[key])} of the captions ${what}, ${percent(references[key])} of the references do`,
+      `${wholePercent(found[key])} of the captions ${what}, ${
+        wholePercent(references[key])
+      } of the references do`,
     );
   }
   const ratio = found.length / references.length;
@@ -90,8 +92,8 @@ function collapseWarnings(found: CaptionHabits, references: CaptionHabits): stri
   }
   if (found.unique < LEAST_VARIETY * references.unique) {
     warnings.push(
-      `only ${percent(found.unique)} of the captions differ, ${
-        percent(references.unique)
+      `only ${wholePercent(found.unique)} of the captions differ, ${
+        wholePercent(references.unique)
       } of the references do`,
     );
   }
