@@ -24,7 +24,7 @@ import { karpathyWords, PUBLISHED_WORDS } from "../lib/data/karpathy.ts";
 import { parseOptions } from "../lib/deno/cli.ts";
 import { findData, openFound } from "../lib/deno/dataset_disk.ts";
 import { encodePhotos, planEncoder } from "../lib/deno/encode_photos.ts";
-import { PREPARE_ABOUT, PREPARE_OPTIONS } from "../lib/deno/prepare_options.ts";
+import { checkPrepareSizes, PREPARE_ABOUT, PREPARE_OPTIONS } from "../lib/deno/prepare_options.ts";
 import { prepareJson, prepareLines } from "../lib/deno/prepare_report.ts";
 import { progressBar } from "../lib/deno/progress.ts";
 import { runScript } from "../lib/deno/run_script.ts";
@@ -33,6 +33,7 @@ import { DEFAULT_PREPROCESSING } from "../lib/image/preprocess.ts";
 
 async function main(): Promise<void> {
   const options = parseOptions(Deno.args, PREPARE_OPTIONS, PREPARE_ABOUT);
+  checkPrepareSizes(options);
   const { data, size, resize, shortSide } = options;
   await ensureWritable(data);
   const preprocessing = { ...DEFAULT_PREPROCESSING, size, resize, shortSide };

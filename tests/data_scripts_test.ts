@@ -195,6 +195,12 @@ describe("the data scripts on bad input", () => {
     const typo = await task("prepare", "--min-cuont", "3");
     assert.equal(typo.code, 2);
     assert.match(typo.stderr, /did you mean --min-count\?/);
+    const cut = await task("prepare", "--resize", "crop", "--size", "64", "--short-side", "32");
+    assert.equal(cut.code, 2);
+    assert.match(
+      cut.stderr,
+      /^Cannot cut 64 × 64 pixels out of photos whose shorter side is 32: .*--short-side/,
+    );
   });
 
   it("explain a caption file that is none, and captions whose photos are nowhere", async () => {

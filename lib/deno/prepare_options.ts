@@ -4,7 +4,7 @@
 import { FEATURE_TYPES } from "../data/feature_origin.ts";
 import { DEFAULT_PREPROCESSING } from "../image/preprocess.ts";
 import { ENCODERS } from "../models/config.ts";
-import type { CommandDescription, OptionDefinitions } from "./cli.ts";
+import { type CommandDescription, type OptionDefinitions, UsageError } from "./cli.ts";
 import { DEVICE_OPTIONS } from "./device_options.ts";
 import { WEIGHTS_OPTION } from "./start_weights.ts";
 
@@ -67,6 +67,25 @@ export const PREPARE_OPTIONS = {
   seed: { default: 1, description: "of an encoder that has no weights: names its random numbers" },
   ...DEVICE_OPTIONS,
 } as const satisfies OptionDefinitions;
+
+/**
+ * Refuses sizes that do not go together, before anything is looked for.
+ *
+ * @throws {UsageError} If photos would be made smaller than what is then cut out of them.
+ */
+export function checkPrepareSizes(
+  { size, resize, shortSide = size }: {
+    readonly size: number;
+    readonly resize: string;
+    readonly shortSide?: number;
+  },
+): void {
+  if (resize !== "crop" || shortSide >= size) return;
+  throw new UsageError(
+    `Cannot cut ${size} × ${size} pixels out of photos whose shorter side is ${shortSide}: ` +
+      `give a --short-side of at least ${size}, or a smaller --size`,
+  );
+}
 
 /** Head and examples of `prepare --help`. */
 export const PREPARE_ABOUT: CommandDescription = {
