@@ -76,7 +76,7 @@ export async function reportPeaks(
  * @param clock See `measureRecording`.
  */
 export async function reportRecording(clock?: () => number): Promise<Report> {
-  const backend = await openWebgpu();
+  const backend = await openWebgpu({ texelLoads: Infinity }); // as on GPUs
   const small = { ...STEP_WORK, batch: 2, size: 16, words: 64 };
   const { dispatches, recording: own, submitting } = await measureRecording(backend, small, clock);
   backend.close();
