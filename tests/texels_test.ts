@@ -1,6 +1,7 @@
 // This module runs in Deno only.
 /** Buffers read as texels on software adapters: the WGSL made for it, and that texels never show old numbers. */
 import assert from "node:assert/strict";
+import { mock } from "node:test";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
 import { addInPlaceKernel, copyKernel } from "../kernels/elementwise.ts";
 import type { Program } from "../kernels/kernel.ts";
@@ -8,6 +9,7 @@ import { KERNELS } from "../kernels/mod.ts";
 import type { Storage } from "../lib/backend/backend.ts";
 import { openWebgpu, type WebgpuBackend } from "../lib/backend/webgpu.ts";
 import { texelBuffers, withTexels } from "../lib/backend/webgpu_texels.ts";
+import { texelsAreFaster } from "../lib/backend/webgpu_texels_check.ts";
 import { lacksAdapter } from "./devices.ts";
 
 describe("WGSL for texels", () => {
@@ -41,6 +43,15 @@ describe("WGSL for texels", () => {
     assert.equal(texelBuffers(program("let b = 1.0;"), inputs), 0b001);
   });
 
+  it("is refused where components are written", () => {
+    assert.throws(
+      () => withTexels(program("y[i].x = 1.0;"), ["y"], 5),
+      /Cannot read y as texels: .* components/,
+    );
+    assert.throws(() => withTexels(program("y[i][j] += 1.0;"), ["y"], 5), /Cannot read y as texels/);
+    assert.equal(body("z = y[i].x == 1.0;"), "z = texel_of_y(u32(i)).x == 1.0;");
+  });
+
   it("is understood by every kernel's every program", { ignore: lacksAdapter }, async () => {
     const adapter = await navigator.gpu.requestAdapter();
     const device = await adapter!.requestDevice();
@@ -60,6 +71,75 @@ describe("WGSL for texels", () => {
     }
     assert.ok(derived > 60, `${derived} programs`);
     device.destroy();
+  });
+});
+
+/** A device whose programs that read texels are changed by `change`. */
+async function changedDevice(change: (code: string) => string): Promise<GPUDevice> {
+  const device = await (await navigator.gpu.requestAdapter())!.requestDevice();
+  const { createShaderModule } = device;
+  device.createShaderModule = (descriptor) => {
+    const { code } = descriptor;
+    return createShaderModule.call(device, { ...descriptor, code: change(code) });
+  };
+  return device;
+}
+
+describe("the trial of texels", { ignore: lacksAdapter }, () => {
+  /** Loops that change no number: a fraction is never 2. */
+  const slower = (code: string) =>
+    code.replace(
+      "  y[id.x] = sum;",
+      `  var w = 0.5;
+      for (var k = 0u; k < 32u * min(loads.x, 1024u); k++) {
+        ${"w = fract(1.37 * w + sum.x);".repeat(16)}
+      }
+      if (w == 2.0) { y[0] = sum; }
+      y[id.x] = sum;`,
+    );
+  const readsTexels = (code: string) => code.includes("texture_2d");
+  let devices = 0;
+  const verdict = async (change: (code: string) => string) => {
+    const device = await changedDevice(change);
+    const answer = await texelsAreFaster(device, `device ${devices++} of this test`);
+    device.destroy();
+    return answer;
+  };
+
+  it("takes what is faster", async () => {
+    assert.equal(await verdict((code) => readsTexels(code) ? slower(code) : code), false);
+    assert.equal(await verdict((code) => readsTexels(code) ? code : slower(code)), true);
+  });
+
+  it("takes no texels that are not read, or read wrong", async () => {
+    const buffersAreSlow = (ofTexels: (code: string) => string) => (code: string) =>
+      readsTexels(code) ? ofTexels(code) : slower(code);
+    assert.equal(await verdict(buffersAreSlow(() => "nonsense")), false);
+    assert.equal(
+      await verdict(buffersAreSlow((code) => code.replace("vec2u(i %", "vec2u((i + 1u) %"))),
+      false,
+    );
+  });
+
+  it("remembers what it found, but not that a device failed", async () => {
+    const lost = await changedDevice((code) => code);
+    lost.destroy();
+    assert.equal(await texelsAreFaster(lost, "an adapter"), false);
+    const device = await changedDevice((code) => readsTexels(code) ? code : slower(code));
+    assert.equal(await texelsAreFaster(device, "an adapter"), true);
+    device.destroy();
+    assert.equal(await texelsAreFaster(lost, "an adapter"), true);
+  });
+
+  it("decides how a software adapter is opened, and no other", async () => {
+    const adapter = await navigator.gpu.requestAdapter();
+    const { description, isFallbackAdapter } = adapter!.info;
+    const device = await adapter!.requestDevice();
+    const faster = isFallbackAdapter && await texelsAreFaster(device, description);
+    device.destroy();
+    const backend = await openWebgpu();
+    assert.equal(backend.texelLoads < Infinity, faster);
+    backend.close();
   });
 });
 
@@ -114,13 +194,30 @@ describe("inputs read as texels", { ignore: lacksAdapter }, () => {
     for (const storage of [...results, one, next]) backend.free(storage);
   });
 
-  it("are freed with their buffers", async () => {
+  it("are filled again where the submission that should have filled them failed", async () => {
+    const params = { count: 4, x_offset: 0, y_offset: 0 };
+    const [x, y] = [upload([1, 2, 3, 4]), backend.alloc(4)];
+    backend.run(copyKernel, { x, y }, params);
+    assert.deepEqual([...await backend.read(y)], [1, 2, 3, 4]);
+    backend.write(x, [5, 6, 7, 8]);
+    backend.run(copyKernel, { x, y }, params); // fills x's texels, in a submission that is refused
+    backend.run({ ...copyKernel, name: "bad", wgsl: "nonsense" }, { x, y }, params);
+    await assert.rejects(backend.read(y), /Cannot compile kernel "bad"/);
+    backend.run(copyKernel, { x, y }, params);
+    assert.deepEqual([...await backend.read(y)], [5, 6, 7, 8]);
+    for (const storage of [x, y]) backend.free(storage);
+  });
+
+  it("are freed with their buffers, and count in the pool", async () => {
     const x = upload(new Float32Array(40_000)); // above the pool's cap: destroyed once it is freed
     const y = copy(x);
     assert.equal((await backend.read(y))[0], 0);
     const held = backend.memory().reservedBytes;
+    const destroy = mock.method(GPUTexture.prototype, "destroy");
     backend.free(x);
     backend.flush();
+    destroy.mock.restore();
+    assert.ok(destroy.mock.callCount() >= 1, "a texture is destroyed");
     assert.ok(held - backend.memory().reservedBytes >= 2 * 160_000, "more than it and the whole pool");
     backend.free(y);
   });

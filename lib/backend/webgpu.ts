@@ -17,8 +17,10 @@ import { texelsAreFaster } from "./webgpu_texels_check.ts";
 
 /** Bytes of freed memory kept for reuse. */
 const POOL_BYTES = 512 * 2 ** 20;
-/** With fewer loads, copying an input into a texture takes longer than it saves. */
+/** With fewer loads, copying an input into a texture takes longer than it saves: 1,024 and 16,384 were no better. */
 const TEXEL_LOADS = 4096;
+/** What most programs have in a workgroup, to estimate loads by. */
+const INVOCATIONS = 64;
 
 /** Limits that are asked for as high as the adapter has them. */
 const LIMITS = [
@@ -44,7 +46,8 @@ export interface WebgpuOptions {
   /** Open it with f16 storage, tested before it is used. Default false. */
   readonly halves?: boolean;
   /**
-   * An input is read as texels where at least so many loads of it are expected: one for each element or invocation.
+   * An input is read as texels where at least so many loads of it are expected: one for each element or for each
+   * invocation, whichever are more.
    * Default: never on GPUs; on adapters played by a CPU a bound that was measured, or never, as a trial finds faster.
    */
   readonly texelLoads?: number;
@@ -237,7 +240,7 @@ export class WebgpuBackend implements Backend {
 
   /** Fills the textures of the bound buffers that are worth it, and tells which these are, as bits in their order. */
   #fillTexels(program: Program, prepared: PreparedKernel, halves: number, grid: Grid): number {
-    const invocations = 64 * grid[0] * grid[1] * grid[2];
+    const invocations = INVOCATIONS * grid[0] * grid[1] * grid[2];
     let texels = this.#programs.texelBuffers(program, prepared) & ~halves;
     for (let i = 0; texels >> i > 0; i++) {
       const buffer = this.#bound[i];
@@ -263,7 +266,7 @@ export class WebgpuBackend implements Backend {
   }
 
   /**
-   * Time per program since the last call, the longest first.
+   * Time per program since the last call, the longest first. Copies, those into texels too, are nobody's.
    *
    * @throws {Error} If the backend was opened without `profile`.
    */

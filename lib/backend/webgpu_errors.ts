@@ -19,10 +19,17 @@ export class ErrorLog {
     this.#validation.push(message.trim());
   }
 
-  /** Watches the submission of work that ran the named programs; `scope` is what `popErrorScope` promised. */
-  watchSubmission(scope: Promise<GPUError | null>, programs: readonly string[]): void {
+  /**
+   * Watches the submission of work that ran the named programs.
+   *
+   * @param scope What `popErrorScope` promised.
+   * @param onFailure Called where none of the work ran.
+   */
+  watchSubmission(scope: Promise<GPUError | null>, programs: readonly string[], onFailure: () => void): void {
     this.#watch(scope.then((error) => {
-      if (error) this.add(`${error.message.trim()} (among the dispatches of ${programs.join(", ")})`);
+      if (!error) return;
+      onFailure();
+      this.add(`${error.message.trim()} (among the dispatches of ${programs.join(", ")})`);
     }));
   }
 

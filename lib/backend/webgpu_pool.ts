@@ -19,6 +19,11 @@ export class PooledBuffer {
   /** The same numbers as a texture, once a kernel has read them so. */
   texels: Texels | undefined;
 
+  /** Bytes of the buffer and of its texels. */
+  get heldBytes(): number {
+    return this.texels ? 2 * this.bytes : this.bytes;
+  }
+
   /**
    * @param gpu The buffer itself.
    * @param bytes Its size.
@@ -38,7 +43,7 @@ export class BufferPool {
 
   /**
    * @param device Where buffers are made.
-   * @param capBytes Idle bytes kept; beyond it the size that lay idle longest is destroyed.
+   * @param capBytes Idle bytes kept, texels included; beyond it the size that lay idle longest is destroyed.
    */
   constructor(
     readonly device: GPUDevice,
@@ -56,7 +61,7 @@ export class BufferPool {
     const idle = sized?.pop();
     if (idle) {
       if (sized!.length === 0) this.#idle.delete(bytes);
-      this.#idleBytes -= bytes;
+      this.#idleBytes -= idle.heldBytes;
       return idle;
     }
     this.reservedBytes += bytes;
@@ -72,7 +77,7 @@ export class BufferPool {
     sized.splice(at, 0, buffer);
     this.#idle.delete(buffer.bytes); // and in again: the map's order is the order of last use
     this.#idle.set(buffer.bytes, sized);
-    this.#idleBytes += buffer.bytes;
+    this.#idleBytes += buffer.heldBytes;
     while (this.#idleBytes > this.capBytes) this.#evict();
   }
 
@@ -95,7 +100,7 @@ export class BufferPool {
     const [bytes, sized] = this.#idle.entries().next().value!;
     const buffer = sized.shift()!;
     if (sized.length === 0) this.#idle.delete(bytes);
-    this.#idleBytes -= bytes;
+    this.#idleBytes -= buffer.heldBytes;
     if (buffer.usedIn === this.submissions.current) this.#doomed.push(buffer);
     else this.#destroy(buffer);
   }
@@ -103,9 +108,7 @@ export class BufferPool {
   #destroy(buffer: PooledBuffer): void {
     for (const group of buffer.boundIn) group.forget();
     buffer.gpu.destroy();
-    this.reservedBytes -= buffer.bytes;
-    if (!buffer.texels) return;
-    buffer.texels.destroy();
-    this.reservedBytes -= buffer.bytes;
+    buffer.texels?.destroy();
+    this.reservedBytes -= buffer.heldBytes;
   }
 }

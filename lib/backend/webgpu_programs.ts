@@ -66,14 +66,14 @@ export class ProgramCache {
     const params = Object.keys(kernel.params);
     const alignment = this.device.limits.minUniformBufferOffsetAlignment;
     const buffers = [...kernel.inputs, ...kernel.outputs];
-    const readOnce = [...kernel.inputs, ...kernel.inPlace ?? []];
+    const mayBeRead = [...kernel.inputs, ...kernel.inPlace ?? []];
     const prepared: PreparedKernel = {
       name: kernel.name,
       buffers,
       inputs: kernel.inputs.length,
       params,
       types: params.map((name) => kernel.params[name]),
-      mayBeTexels: readOnce.reduce((bits, name) => bits | 1 << buffers.indexOf(name), 0),
+      mayBeTexels: mayBeRead.reduce((bits, name) => bits | 1 << buffers.indexOf(name), 0),
       layouts: [],
       slot: alignment * Math.ceil(params.length * 4 / alignment),
     };

@@ -29,6 +29,7 @@ export class Recorder implements Submissions {
   readonly #offset = new Uint32Array(1);
   #usedBytes = 0;
   #programs: string[] = []; // of the dispatches recorded, each once
+  #filled: Texels[] = []; // by what is recorded
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #pipeline: GPUComputePipeline | undefined; // the one set in the pass
@@ -90,6 +91,7 @@ export class Recorder implements Submissions {
     this.#closePass();
     this.#encoder ??= this.#device.createCommandEncoder();
     texels.fill(this.#encoder, from.gpu);
+    this.#filled.push(texels);
     from.usedIn = this.current;
   }
 
@@ -103,7 +105,11 @@ export class Recorder implements Submissions {
     }
     this.#device.pushErrorScope("validation");
     this.#device.queue.submit([this.#encoder.finish()]);
-    this.#errors.watchSubmission(this.#device.popErrorScope(), this.#programs);
+    const filled = this.#filled;
+    this.#errors.watchSubmission(this.#device.popErrorScope(), this.#programs, () => {
+      for (const texels of filled) texels.stale = true;
+    });
+    this.#filled = [];
     this.#encoder = undefined;
     this.#programs = [];
     this.#usedBytes = 0;
